@@ -1,0 +1,275 @@
+"""The model binds a space, a denoiser and the scale of the data: it trains, measures itself and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equigen import random
+from equigen.diffusion.denoiser import BoundDenoiser, Denoiser
+from equigen.diffusion.loss import (
+    KarrasWeight,
+    LogNormalNoise,
+    TrainingTimes,
+    Weight,
+    denoising_error,
+    stratified,
+)
+from equigen.diffusion.scale import Scale
+from equigen.diffusion.solvers.dpm_solver_2m import DPMSolver2M
+from equigen.diffusion.solvers.solver import AddressedNoise, Solver, integrate
+from equigen.diffusion.time_grid import KarrasGrid, TimeGrid
+from equigen.spaces.batch import Batch
+from equigen.spaces.space import BoundSpace, Space
+
+__all__ = ["DiffusionModel", "NoiseLevelLoss"]
+
+
+@dataclass(frozen=True)
+class NoiseLevelLoss:
+    """The denoising loss at several noise levels.
+
+    Args:
+        noise: relative noise sigma / alpha, in units of the scaled data, (L,).
+        loss: mean over the items, relative to the best linear denoiser of unit-variance data, (L,).
+        standard_error: of that mean, over the items, (L,).
+    """
+
+    noise: Tensor
+    loss: Tensor
+    standard_error: Tensor
+
+
+class DiffusionModel(nn.Module):
+    """A generative model of data in a space.
+
+    Args:
+        space: what data are.
+        denoiser: in units where the data have zero mean and standard deviation `data_std`.
+        scale: between data and those units; None if the data are already in them.
+        weight: of the training loss.
+        times: law of the training times.
+        data_std: standard deviation of the data in the units of the denoiser; the prior is the normal with the
+            variance sigma^2 + alpha^2 data_std^2 that such data have at t_max. 0 gives the textbook's sigma^2.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Gaussian, Isotropic
+        >>> from equigen.spaces import Euclidean
+        >>> law = Gaussian(torch.zeros(2), Isotropic(1.0))
+        >>> model = DiffusionModel(Euclidean(2), law.denoiser(EDM()))
+        >>> x = model.sample(1000, seed=0, steps=100)
+        >>> bool((x.var(0) - 1.0).abs().max() < 0.2)
+        True
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        denoiser: Denoiser,
+        scale: Scale | None = None,
+        *,
+        weight: Weight | None = None,
+        times: TrainingTimes | None = None,
+        data_std: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.space = space
+        self.denoiser = denoiser
+        self.scale = Scale.identity() if scale is None else scale
+        self.weight = KarrasWeight() if weight is None else weight
+        self.times = LogNormalNoise() if times is None else times
+        self.data_std = data_std
+
+    def bind(self, structure: Tensor | None, condition: Mapping[str, Tensor]) -> tuple[BoundSpace, BoundDenoiser]:
+        """The space and the denoiser of one batch; a structure is handed to the denoiser as a condition."""
+        space = self.space.at(structure)
+        given = dict(condition) if structure is None else {**condition, "structure": structure}
+        return space, BoundDenoiser(self.denoiser, space, given)
+
+    def loss(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
+        """The training loss of one step, averaged over the items given.
+
+        Times are stratified over the global batch; time and noise of an item are addressed by (seed, step, its
+        place in the global batch), so that the loss does not depend on how the batch is divided.
+
+        Args:
+            batch: items in data units; a bare tensor (B, *shape) is a whole batch.
+            seed: of the run.
+            step: of the training.
+
+        Returns:
+            Scalar; about 1 for a denoiser that knows only mean and variance.
+        """
+        batch = Batch.whole(batch) if isinstance(batch, Tensor) else batch
+        self.space.check(batch.x)
+        t = self._training_times(batch, seed, step)
+        space, denoiser = self.bind(batch.structure, batch.condition)
+        z = space.noise(stream=random.Stream.TRAINING_NOISE, **_address(batch, seed, step))
+        x_0 = space.project(self.scale.to_model(batch.x))
+        error = denoising_error(denoiser, space, x_0, z, t)
+        return (self.weight(self.denoiser.schedule, t) * error / space.ndof.to(error)).mean()
+
+    def training_noise(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
+        """The relative noise sigma / alpha at which `loss` takes each item of this step, (B,)."""
+        batch = Batch.whole(batch) if isinstance(batch, Tensor) else batch
+        return self.denoiser.schedule.relative_noise(self._training_times(batch, seed, step))
+
+    def _training_times(self, batch: Batch, seed: int, step: int) -> Tensor:
+        u = random.uniform((), stream=random.Stream.TRAINING_TIME, **_address(batch, seed, step))
+        return self.times(self.denoiser.schedule, stratified(batch.position, batch.size, u))
+
+    @torch.no_grad()
+    def loss_by_noise_level(
+        self,
+        x: Batch | Tensor,
+        *,
+        seed: int,
+        levels: int = 8,
+        batch_size: int = 256,
+        low: float = 0.02,
+        high: float = 20.0,
+    ) -> NoiseLevelLoss:
+        """The loss at noise levels spread evenly in their logarithm, on the same noise whenever the seed is the same.
+
+        Args:
+            x: held-out items in data units.
+            seed: of the noise.
+            levels: their number.
+            batch_size: items evaluated at once; the result does not depend on it.
+            low: smallest relative noise sigma / alpha, raised to what the schedule reaches.
+            high: largest relative noise, lowered to what the schedule reaches.
+
+        Returns:
+            Loss and standard error at each level, float64 on the CPU.
+        """
+        batch = Batch.whole(x) if isinstance(x, Tensor) else x
+        self.space.check(batch.x)
+        schedule, weight = self.denoiser.schedule, KarrasWeight()
+        reach = schedule.relative_noise(torch.tensor([schedule.t_min, schedule.t_max], dtype=torch.float64))
+        low, high = max(low, float(reach[0])), min(high, float(reach[1]))
+        noise = low * (high / low) ** torch.linspace(0.0, 1.0, levels, dtype=torch.float64)
+        times = schedule.time_at_noise(noise)
+        losses = torch.empty(levels, len(batch), dtype=torch.float64)
+        for part in torch.arange(len(batch)).split(batch_size):
+            structure = None if batch.structure is None else batch.structure[part]
+            space, denoiser = self.bind(structure, {name: v[part] for name, v in batch.condition.items()})
+            x_0 = space.project(self.scale.to_model(batch.x[part]))
+            for level, t in enumerate(times.to(x_0)):
+                z = space.noise(
+                    seed=seed,
+                    stream=random.Stream.VALIDATION,
+                    item=batch.position[part],
+                    step=level,
+                    dtype=x_0.dtype,
+                    device=x_0.device,
+                )
+                error = denoising_error(denoiser, space, x_0, z, t) / space.ndof.to(x_0)
+                losses[level, part] = (weight(schedule, t) * error).double().cpu()
+        return NoiseLevelLoss(noise, losses.mean(1), losses.std(1) / len(batch) ** 0.5)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int,
+        steps: int = 20,
+        solver: Solver | None = None,
+        grid: TimeGrid | None = None,
+        final: str = "denoise",
+        first: int = 0,
+        batch_size: int = 256,
+        structure: Tensor | None = None,
+        condition: Mapping[str, Tensor] | None = None,
+        on_step: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """Draw items from the model.
+
+        Item i is a pure function of (seed, first + i) and its structure and condition: n, the batch size and the
+        number of processes change it by no more than the rounding of the network.
+
+        Args:
+            n: number of items.
+            seed: of the prior and of the solver's noise.
+            steps: how many steps, the denoising one included: a solver with one evaluation a step costs exactly
+                `steps` evaluations.
+            solver: DPM-Solver++ (2M) unless given.
+            grid: Karras's with rho 7 unless given.
+            final: "denoise" spends the last step on D(x, t_min); "noisy" spends it on the grid and returns x at t_min.
+            first: number of the first item.
+            batch_size: items that are sampled at once.
+            structure: of the n items, where the space has one.
+            condition: named tensors (n, ...).
+            on_step: called with (k, x_t in data units) before step k, once a batch.
+
+        Returns:
+            (n, *shape) in data units, in the dtype and on the device of the model.
+
+        Raises:
+            ValueError: n or steps below 1, or an unknown `final`.
+        """
+        _require_counts(n=n, steps=steps, batch_size=batch_size)
+        if final not in ("denoise", "noisy"):
+            raise ValueError(f"final is {final!r}, but must be 'denoise' or 'noisy': final='denoise' for clean items.")
+        solver, grid = solver or DPMSolver2M(), grid or KarrasGrid()
+        times = grid(self.denoiser.schedule, steps - 1 if final == "denoise" else steps)
+        condition, training = condition or {}, self.training
+        self.eval()
+        try:
+            parts = [
+                self._sample_batch(
+                    first + part,
+                    seed,
+                    times,
+                    solver,
+                    final == "denoise",
+                    None if structure is None else structure[part],
+                    {name: value[part] for name, value in condition.items()},
+                    on_step,
+                )
+                for part in torch.arange(n).split(batch_size)
+            ]
+        finally:
+            self.train(training)
+        return torch.cat(parts)
+
+    def _sample_batch(
+        self,
+        item: Tensor,
+        seed: int,
+        times: Tensor,
+        solver: Solver,
+        denoise: bool,
+        structure: Tensor | None,
+        condition: Mapping[str, Tensor],
+        on_step: Callable[[int, Tensor], None] | None,
+    ) -> Tensor:
+        space, denoiser = self.bind(structure, condition)
+        where = next((p for p in self.parameters()), torch.empty(0, device=self.scale.factor.device))
+        times = times.to(where)
+        alpha, sigma = self.denoiser.schedule.alpha(times[0]), self.denoiser.schedule.sigma(times[0])
+        prior = torch.sqrt(sigma**2 + (alpha * self.data_std) ** 2)
+        z = space.noise(seed=seed, stream=random.Stream.PRIOR, item=item, dtype=where.dtype, device=where.device)
+        noise = AddressedNoise(space, seed, item, len(times) - 1, z)
+        report = None if on_step is None else lambda k, x: on_step(k, self.scale.to_data(x))
+        x = integrate(solver, denoiser, prior * z, times, noise, report)
+        if denoise:
+            if report is not None:
+                report(len(times) - 1, x)
+            x = denoiser(x, times[-1])
+        return self.scale.to_data(x)
+
+
+def _address(batch: Batch, seed: int, step: int) -> dict[str, Any]:
+    """Where the noise of a training step is found, and of what kind it is."""
+    return {"seed": seed, "item": batch.position, "step": step, "dtype": batch.x.dtype, "device": batch.x.device}
+
+
+def _require_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, but must be at least 1: {name}=1.")

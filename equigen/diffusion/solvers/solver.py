@@ -1,0 +1,155 @@
+"""A solver is one pure step from time t to an earlier time s, and what it must remember between steps.
+
+The loop over the time grid is written once, here. No solver sees a mask, a condition or a seed: the denoiser is bound
+beforehand, and noise is handed in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from equigen import random
+from equigen.diffusion.denoiser import Denoiser
+from equigen.spaces.space import BoundSpace
+
+__all__ = ["AddressedNoise", "Noise", "Solver", "State", "integrate"]
+
+Noise = Callable[[int], Tensor]
+"""noise(k): the k-th standard normal of a step, in the space and shape of x."""
+
+_BLOCK = 1 << 22  # numbers that are drawn at once, about 34 MB while they are made
+
+
+class State(NamedTuple):
+    """Where a solver stands: the iterate, and what it remembers of the past."""
+
+    x: Tensor
+    memory: tuple[Tensor, ...] = ()
+
+
+class Solver(ABC):
+    """One step of a method that runs the diffusion backwards.
+
+    Attributes:
+        order: the power of the step size with which the error falls (weak order of a stochastic solver).
+        draws: how many standard normals one step takes.
+        evaluations: how often one step calls the denoiser.
+    """
+
+    order: int
+    draws: int = 0
+    evaluations: int = 1
+
+    def init(self, x: Tensor) -> State:
+        """The state before the first step."""
+        return State(x)
+
+    @abstractmethod
+    def step(self, denoiser: Denoiser, state: State, t: Tensor, s: Tensor, noise: Noise) -> State:
+        """One step from t to s < t.
+
+        Args:
+            denoiser: bound to its conditions and space.
+            state: of the method at t.
+            t: time () of the state.
+            s: earlier time ().
+            noise: gives the k-th standard normal of this step, k < draws.
+
+        Returns:
+            The state at s.
+        """
+
+
+@dataclass
+class AddressedNoise:
+    """The standard normals of the steps of one batch, made for blocks of steps in one call.
+
+    Args:
+        space: bound to the batch.
+        seed: the key.
+        item: numbers of the items (B,).
+        steps: how many steps there will be.
+        like: a tensor of the dtype and device wanted.
+        stream: what the noise is for.
+    """
+
+    space: BoundSpace
+    seed: int
+    item: Tensor
+    steps: int
+    like: Tensor
+    stream: random.Stream = random.Stream.SOLVER
+
+    def __post_init__(self) -> None:
+        self._block = max(1, _BLOCK // max(self.like.numel(), 1))
+        self._drawn: dict[int, tuple[int, Tensor]] = {}
+
+    def at(self, step: int) -> Noise:
+        """The noise of one step."""
+        return lambda k: self._draw(step, k)
+
+    def _draw(self, step: int, k: int) -> Tensor:
+        first, block = self._drawn.get(k, (-1, None))
+        if block is None or not first <= step < first + len(block):
+            first = step - step % self._block
+            steps = torch.arange(first, min(first + self._block, max(self.steps, step + 1)), device=self.item.device)
+            block = self.space.noise(
+                seed=self.seed,
+                stream=self.stream,
+                item=self.item,
+                step=steps,
+                draw=k,
+                dtype=self.like.dtype,
+                device=self.like.device,
+            )
+            self._drawn[k] = first, block
+        return block[step - first]
+
+
+def _no_noise(k: int) -> Tensor:
+    raise ValueError(f"noise({k}) is asked for, but none was given: integrate(..., noise=AddressedNoise(...)).")
+
+
+def integrate(
+    solver: Solver,
+    denoiser: Denoiser,
+    x: Tensor,
+    times: Tensor,
+    noise: AddressedNoise | None = None,
+    on_step: Callable[[int, Tensor], None] | None = None,
+) -> Tensor:
+    """Run a solver along a time grid.
+
+    Args:
+        solver: the method.
+        denoiser: bound to its conditions and space.
+        x: the iterate at times[0], (B, *shape).
+        times: (n + 1,), descending.
+        noise: for a stochastic solver.
+        on_step: called with (k, x) before step k.
+
+    Returns:
+        The iterate at times[-1], (B, *shape).
+
+    Raises:
+        ValueError: a stochastic solver without noise.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Euler, Gaussian, Isotropic, UniformGrid
+        >>> law, schedule = Gaussian(torch.zeros(1), Isotropic(1.0)), EDM(t_min=0.01, t_max=3.0)
+        >>> x = integrate(Euler(), law.denoiser(schedule), torch.ones(1, 1), UniformGrid()(schedule, 1000))
+        >>> abs(x.item() - (1.0001 / 10) ** 0.5) < 1e-3            # the flow scales by sqrt((1 + s^2) / (1 + t^2))
+        True
+    """
+    state, times = solver.init(x), times.to(x)
+    for k in range(len(times) - 1):
+        if on_step is not None:
+            on_step(k, state.x)
+        state = solver.step(denoiser, state, times[k], times[k + 1], _no_noise if noise is None else noise.at(k))
+    return state.x

@@ -1,0 +1,5 @@
+"""Networks assembled from the towers."""
+
+from equigen._lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(__name__, {"UNet": "unet"})

@@ -74,7 +74,7 @@ GRIDS = {
     "log-snr-grid": "diffusion.time_grid:LogSNRGrid",
     "uniform-grid": "diffusion.time_grid:UniformGrid",
 }
-NETWORKS = {"unet": "networks.unet:UNet"}
+NETWORKS = {"unet": "networks.unet:UNet", "tutorial-unet": "networks.tutorial_unet:TutorialUNet"}
 MODELS = {
     "diffusion-model": "diffusion.model:DiffusionModel",
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",

@@ -2,4 +2,4 @@
 
 from equigen._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, {"UNet": "unet"})
+__getattr__, __dir__, __all__ = lazy(__name__, {"TutorialUNet": "tutorial_unet", "UNet": "unet"})

@@ -7,8 +7,8 @@ import torch
 
 from equigen.diffusion import EDM, Dense, Diagonal, Gaussian, Isotropic, VariancePreserving
 from equigen.diffusion.denoiser import BoundDenoiser, Denoiser, per_item
-from equigen.diffusion.preconditioning.karras import KarrasPreconditioning
 from equigen.diffusion.network_denoiser import NetworkDenoiser
+from equigen.diffusion.preconditioning.karras import KarrasPreconditioning
 from equigen.spaces.centred import Centred
 from tests.diffusion.processes import ALL_SCHEDULES
 

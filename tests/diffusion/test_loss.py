@@ -30,7 +30,7 @@ from tests.oracles import kolmogorov_distance
 
 
 def tutorial_floor(base, s):
-    """L* of the sigma^2-weighted loss, N(0, s^2), g = base^t, t uniform on (0, 1), per dimension: the reference's form."""
+    """L* of the sigma^2-weighted loss in one dimension: data N(0, s^2), g = base^t, t uniform on (0, 1)."""
     a = 2 * s**2 * math.log(base) - 1
     if base == 1:
         return s**2 * math.log(1 + 1 / s**2)

@@ -1,5 +1,6 @@
 """Every solver on Gaussian data in float64: declared order, exact recursions, no NaN, batch independence, noise."""
 
+import itertools
 import math
 
 import pytest
@@ -104,7 +105,7 @@ def test_the_control_a_solver_of_lower_order_is_seen():
 def recursion(schedule, times, c, noise=1.0):
     """The variance that Euler-Maruyama gives on N(0, c), step by step."""
     v = float(std(schedule, times[0], torch.tensor(c))) ** 2
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         h, f, g = float(t - s), float(schedule.drift(t)), float(schedule.diffusion(t))
         variance = float(schedule.alpha(t)) ** 2 * c + float(schedule.sigma(t)) ** 2
         v = (1 + h * (-f - g**2 / variance)) ** 2 * v + noise * g**2 * h

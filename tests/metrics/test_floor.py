@@ -1,0 +1,88 @@
+"""A metric and its floor see the same conditions, and the floor is what repeating the training law would score."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from equigen.metrics.addresses import Use
+from equigen.metrics.floor import beside_floor, draw, mean_interval
+from equigen.random import Stream, normal
+
+
+def gaussian(n: int, seed: int) -> Tensor:
+    return normal((n, 4), seed=seed, stream=Stream.LAW)
+
+
+def gap(samples: Tensor, reference: Tensor) -> list[float]:
+    return [float((samples.mean(0) - reference.mean(0)).norm())]
+
+
+def measure(generated: list[Tensor], train: Tensor, held_out: Tensor, metrics=gap, n: int = 50, **more):
+    names = {"names": ["gap"], "better": ["lower"], "space": "pixels", **more}
+    return beside_floor(metrics, generated, train, held_out, n=n, seed=3, **names)[0]
+
+
+def test_both_sides_see_the_same_reference_and_size():
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def spy(samples: Tensor, reference: Tensor) -> list[float]:
+        seen.append((samples, reference))
+        return [1.0]
+
+    generated, train, held_out = [gaussian(70, s) for s in range(3)], gaussian(200, 10), gaussian(90, 11)
+    measure(generated, train, held_out, spy, draws=5)
+    assert len(seen) == 8
+    assert {(len(a), len(b)) for a, b in seen} == {(50, 50)}
+    for s in range(3):  # set s and real draw s meet the same held-out items
+        assert torch.equal(seen[s][1], seen[3 + s][1])
+        assert torch.equal(seen[s][0], generated[s][:50])
+    assert not torch.equal(seen[3][0], seen[4][0])
+
+
+def test_training_data_as_samples_score_the_floor():
+    train, held_out = gaussian(2000, 20), gaussian(400, 21)
+    generated = [draw(train, 50, use=Use.TRAIN_DRAW, seed=77, index=s) for s in range(10)]
+    found = measure(generated, train, held_out)
+    assert found.ratio == pytest.approx(1, abs=0.35)
+    assert found.interval[0] < found.floor_interval[1]
+    assert found.floor_interval[0] < found.interval[1]
+
+
+def test_a_shifted_law_scores_above_the_floor():
+    train, held_out = gaussian(2000, 22), gaussian(400, 23)
+    found = measure([gaussian(50, s) + 0.5 for s in range(3)], train, held_out)
+    assert found.ratio is not None
+    assert found.ratio > 2
+    assert found.interval[0] > found.floor_interval[1]
+
+
+def test_draws_are_addressed_and_without_replacement():
+    x = torch.arange(30)
+    one, two = (draw(x, 20, use=Use.TRAIN_DRAW, seed=0, index=i) for i in range(2))
+    assert len(set(one.tolist())) == 20
+    assert not torch.equal(one, two)
+    assert torch.equal(one, draw(x, 20, use=Use.TRAIN_DRAW, seed=0, index=0))
+    assert not torch.equal(one, draw(x, 20, use=Use.HELD_OUT_DRAW, seed=0, index=0))
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+    inside = 0
+    for seed in range(1000):
+        _, (low, high) = mean_interval(normal((3,), seed=seed, stream=Stream.LAW, dtype=torch.float64).tolist())
+        inside += low < 0 < high
+    assert 925 <= inside <= 975
+
+
+def test_a_single_set_has_no_width():
+    assert mean_interval([2.5]) == (2.5, (2.5, 2.5))
+
+
+def test_a_floor_of_zero_has_no_ratio():
+    assert measure([gaussian(50, 1)], gaussian(60, 2), gaussian(60, 3), lambda a, b: [0.0]).ratio is None
+
+
+def test_too_few_items_are_refused():
+    with pytest.raises(ValueError, match="n = 20 or fewer"):
+        measure([gaussian(50, 1)], gaussian(60, 2), gaussian(20, 3))

@@ -47,7 +47,7 @@ class TutorialUNet(nn.Module):
         if len(shape) != 3 or len(channels) != 4 or any(side < 20 or (side - 12) % 8 for side in shape[1:]):
             raise ValueError(
                 f"shape is {tuple(shape)} with {len(channels)} widths, but this network takes (channels, height, "
-                "width) with sides of 8 d + 12 pixels and four widths: pad the images to 20, 28 or 36 pixels, or take UNet."
+                "width) with sides of 8 d + 12 pixels and four widths: pad the images to 20, 28 or 36, or take UNet."
             )
         self.shape, self.channels, self.seed = tuple(shape), tuple(channels), seed
         with random.fork(seed=seed, stream=random.Stream.INITIALISATION):

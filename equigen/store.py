@@ -39,7 +39,7 @@ __all__ = [
     "to_config",
 ]
 
-FORMAT = 1
+_FORMAT = 1
 
 SPACES = {"euclidean": "spaces.euclidean:Euclidean", "centred": "spaces.centred:Centred"}
 SCHEDULES = {
@@ -210,7 +210,7 @@ def save(model: nn.Module, folder: str | Path) -> Path:
     from equigen import __version__
 
     folder = Path(folder)
-    config = {"format": FORMAT, "equigen": __version__, "model": to_config(model)}
+    config = {"format": _FORMAT, "equigen": __version__, "model": to_config(model)}
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     aside, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -262,8 +262,10 @@ def load(folder: str | Path, device: str = "cpu") -> Any:
         description = config["model"]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / 'config.json'} is damaged ({error}): restore it, or train again.") from error
-    if found != FORMAT:
-        raise StoreError(f"{folder} has format {found}, but this version reads format {FORMAT}: install the other one.")
+    if found != _FORMAT:
+        raise StoreError(
+            f"{folder} has format {found}, but this version reads {_FORMAT}: install the other one."
+        )
     model = from_config(description)
     try:
         model.load_state_dict(load_file(folder / "model.safetensors"))

@@ -28,6 +28,7 @@ def per_item(value: Tensor, x: Tensor) -> Tensor:
         ValueError: the numbers are neither one nor one an item.
 
     Example:
+        >>> import torch
         >>> per_item(torch.ones(5), torch.ones(5, 3, 8, 8)).shape
         torch.Size([5, 1, 1, 1])
     """
@@ -45,6 +46,16 @@ class Denoiser(nn.Module, ABC):
 
     Attributes:
         schedule: the kernel x_t = alpha x_0 + sigma z that the denoiser inverts.
+
+    Example:
+        >>> import torch
+        >>> from equigen.diffusion import EDM
+        >>> class Origin(Denoiser):                                # the data are one point, the origin
+        ...     schedule = EDM()
+        ...     def forward(self, x_t, t, **condition):
+        ...         return torch.zeros_like(x_t)
+        >>> Origin().score(torch.ones(1, 2), torch.tensor(2.0)).tolist()      # -x / sigma^2
+        [[-0.25, -0.25]]
     """
 
     schedule: Schedule
@@ -90,6 +101,7 @@ class BoundDenoiser(Denoiser):
         condition: named tensors that are handed to every call, the structure among them.
 
     Example:
+        >>> import torch
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic
         >>> from equigen.spaces import Centred
         >>> inner = Gaussian(torch.zeros(3, 2), Isotropic(1.0)).denoiser(EDM())

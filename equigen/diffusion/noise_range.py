@@ -32,6 +32,7 @@ def largest_noise(x: Tensor, tolerance: float = 1e-3) -> float:
         ValueError: fewer than two items.
 
     Example:
+        >>> import torch
         >>> line = torch.linspace(-3**0.5, 3**0.5, 100)[:, None].expand(100, 64)      # all coordinates are equal
         >>> round(largest_noise(line))
         32

@@ -24,7 +24,15 @@ __all__ = ["BoundSpace", "Space"]
 
 
 class BoundSpace(ABC):
-    """A space with the structure of one batch: noise, projection, inner product, degrees of freedom."""
+    """A space with the structure of one batch: noise, projection, inner product, degrees of freedom.
+
+    Example:
+        >>> from equigen.spaces import Centred
+        >>> bound = Centred(3, 2).at()
+        >>> z = bound.noise(seed=0, stream=random.Stream.PRIOR, item=torch.arange(4))
+        >>> bool(z.mean(1).abs().max() < 1e-6)
+        True
+    """
 
     shape: tuple[int, ...]
 
@@ -77,6 +85,12 @@ class Space(ABC):
 
     Attributes:
         shape: shape of one item's array.
+
+    Example:
+        >>> from equigen.spaces import Euclidean
+        >>> x = torch.tensor([[3.0, 4.0]])
+        >>> Euclidean(2).at().inner(x, x).tolist()
+        [25.0]
     """
 
     shape: tuple[int, ...]

@@ -35,7 +35,7 @@ def test_own_test_part_is_used_whatever_the_seed_and_used_once():
     for seed in range(3):
         train, held_out = numbered(held_out=6).split(seed, fraction=0.9)
         assert (numbers(train), numbers(held_out)) == (list(range(14)), list(range(14, 20)))
-    again = train.split(seed=0)
+    again = numbered(held_out=6).split(seed=0)[0].split(seed=0)
     assert len(again[1]) == 4  # a quarter of 14, rounded up, at random
     assert numbers(again[1]) != list(range(10, 14))
 
@@ -78,6 +78,8 @@ def test_description_is_plain_and_true():
     assert (told["items"], told["shape"], told["range"]) == (4, [1, 8, 8], [0.0, 3.0])
     assert (told["mean"], told["std"]) == ([1.5], [pytest.approx(1.25**0.5)])
     assert told["notes"] == ["said"]
+    assert images.subset([0, 3]).describe()["classes"] == {"a": 2, "b": 0, "c": 0}
+    assert replace(images, class_names=None).describe()["classes"] == {"0": 2, "1": 0, "2": 2}
     assert images.subset([0, 1, 1, 2, 1]).describe()["repeats"] == 2
 
 

@@ -101,6 +101,12 @@ def test_grey_beside_colour_becomes_colour_without_loss(folder):
     assert found.notes == ("3 of 4 images were grey and became RGB",)
 
 
+def test_one_grey_image_among_colour_ones_is_noted(folder):
+    for name in "bc":
+        Image.fromarray(pixels(9, 8, 10, 3)).save(folder / f"{name}.png")
+    assert load(folder).notes == ("1 of 3 images were grey and became RGB",)
+
+
 def test_limit_keeps_the_shares_of_classes(tmp_path):
     for kind, count in (("a", 12), ("b", 4)):
         (tmp_path / kind).mkdir()

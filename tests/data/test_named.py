@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 from importlib.resources import files
@@ -21,7 +22,7 @@ def offline(monkeypatch, tmp_path):
     """No set on the machine and no network."""
 
     def refuse(*_args: object, **_options: object) -> None:
-        raise urllib.request.URLError("Network is unreachable")
+        raise urllib.error.URLError("Network is unreachable")
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.delenv("EQUIGEN_DATA", raising=False)

@@ -39,6 +39,11 @@ def test_type_and_constants_are_kept(dtype):
     assert (out == 77).all()
 
 
+def test_large_integers_are_scaled_in_double_precision():
+    images = np.full((2, 9, 9, 1), (1 << 30) + 1, dtype=np.int32)
+    assert (resize_images(images, 16) == (1 << 30) + 1).all()
+
+
 def test_right_size_is_untouched():
     images = np.random.default_rng(0).random((3, 9, 9, 2))
     assert resize_images(images, 9) is images

@@ -15,7 +15,12 @@ __all__ = ["Covariance", "Dense", "Diagonal", "Isotropic"]
 
 
 class Covariance(ABC):
-    """A symmetric positive semi-definite operator C on arrays of one shape."""
+    """A symmetric positive semi-definite operator C on arrays of one shape.
+
+    Example:
+        >>> Diagonal(torch.tensor([1.0, 4.0])).map(torch.sqrt).eigenvalues(torch.Size([2])).tolist()
+        [1.0, 2.0]
+    """
 
     @abstractmethod
     def eigenvalues(self, shape: torch.Size) -> Tensor:

@@ -14,7 +14,14 @@ __all__ = ["Law"]
 
 
 class Law(ABC):
-    """A probability law of x_0 with its exact denoiser."""
+    """A probability law of x_0 with its exact denoiser.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Gaussian, Isotropic
+        >>> law = Gaussian(torch.zeros(2), Isotropic(3.0))
+        >>> law.diffused(EDM(), t=1.0).covariance.variance
+        4.0
+    """
 
     @abstractmethod
     def sample(self, n: int, *, seed: int, first: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:

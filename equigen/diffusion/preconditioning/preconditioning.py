@@ -14,7 +14,13 @@ __all__ = ["Coefficients", "Preconditioning", "noise_coordinate"]
 
 
 class Coefficients(NamedTuple):
-    """The four numbers of D = skip x + out F(inward x, noise), each of the shape of the times."""
+    """The four numbers of D = skip x + out F(inward x, noise), each of the shape of the times.
+
+    Example:
+        >>> one = torch.ones(())
+        >>> Coefficients(one, one, one, one)._fields
+        ('skip', 'out', 'inward', 'noise')
+    """
 
     skip: Tensor
     out: Tensor
@@ -23,7 +29,13 @@ class Coefficients(NamedTuple):
 
 
 class Preconditioning(ABC):
-    """A way to make a denoiser of a network."""
+    """A way to make a denoiser of a network.
+
+    Example:
+        >>> from equigen.diffusion import EDM, NoisePrediction
+        >>> NoisePrediction()(EDM(), torch.tensor(2.0)).skip.item()
+        1.0
+    """
 
     @abstractmethod
     def __call__(self, schedule: Schedule, t: Tensor) -> Coefficients:

@@ -30,6 +30,12 @@ class Schedule(ABC):
     Attributes:
         t_min: smallest time that is used, positive.
         t_max: largest time that is used; the prior lives there.
+
+    Example:
+        >>> from equigen.diffusion import EDM
+        >>> schedule, t = EDM(), torch.tensor(2.0)
+        >>> schedule.relative_noise(t).item(), schedule.time_at_log_snr(schedule.log_snr(t)).item()
+        (2.0, 2.0)
     """
 
     t_min: float

@@ -27,7 +27,12 @@ _BLOCK = 1 << 22  # numbers that are drawn at once, about 34 MB while they are m
 
 
 class State(NamedTuple):
-    """Where a solver stands: the iterate, and what it remembers of the past."""
+    """Where a solver stands: the iterate, and what it remembers of the past.
+
+    Example:
+        >>> State(torch.zeros(2)).memory
+        ()
+    """
 
     x: Tensor
     memory: tuple[Tensor, ...] = ()
@@ -40,6 +45,13 @@ class Solver(ABC):
         order: the power of the step size with which the error falls (weak order of a stochastic solver).
         draws: how many standard normals one step takes.
         evaluations: how often one step calls the denoiser.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Euler, Gaussian, Isotropic
+        >>> D = Gaussian(torch.zeros(1), Isotropic(0.0)).denoiser(EDM())        # the data are the origin
+        >>> t, s = torch.tensor(2.0), torch.tensor(1.0)
+        >>> Euler().step(D, State(torch.ones(1, 1)), t, s, noise=None).x.item()    # paths are straight
+        0.5
     """
 
     order: int
@@ -77,6 +89,12 @@ class AddressedNoise:
         steps: how many steps there will be.
         like: a tensor of the dtype and device wanted.
         stream: what the noise is for.
+
+    Example:
+        >>> from equigen.spaces import Euclidean
+        >>> noise = AddressedNoise(Euclidean(3).at(), seed=0, item=torch.arange(2), steps=10, like=torch.zeros(2, 3))
+        >>> torch.equal(noise.at(4)(0), noise.at(4)(0)), torch.equal(noise.at(4)(0), noise.at(4)(1))
+        (True, False)
     """
 
     space: BoundSpace

@@ -1,0 +1,15 @@
+"""Bundled sets, readers for the user's own files, splits, and batches as a pure function of (seed, step)."""
+
+from equigen._lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "DataError": "errors",
+        "DataSet": "dataset",
+        "Encoding": "encoding",
+        "NAMED": "named",
+        "load": "loading",
+        "write_samples": "writing",
+    },
+)

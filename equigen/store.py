@@ -263,9 +263,7 @@ def load(folder: str | Path, device: str = "cpu") -> Any:
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / 'config.json'} is damaged ({error}): restore it, or train again.") from error
     if found != _FORMAT:
-        raise StoreError(
-            f"{folder} has format {found}, but this version reads {_FORMAT}: install the other one."
-        )
+        raise StoreError(f"{folder} has format {found}, but this version reads {_FORMAT}: install the other one.")
     model = from_config(description)
     try:
         model.load_state_dict(load_file(folder / "model.safetensors"))

@@ -91,7 +91,8 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
 def test_intervals_left_open_are_filled_in_and_zero_means_never():
     config = TrainerConfig(steps=1000, validate_every=0).resolved()
     assert (config.validate_every, config.checkpoint_every, config.sample_every) == (0, 50, 200)
-    assert TrainerConfig(steps=3).resolved().checkpoint_every == 1
+    short = TrainerConfig(steps=30).resolved()
+    assert (short.validate_every, short.checkpoint_every, short.sample_every) == (50, 10, 50)
 
 
 def test_a_resume_asks_only_for_what_was_set():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from equigen.random import Stream, normal
 from equigen.training.config import TrainerConfig
 from equigen.training.optimiser import learning_rate, load_state, make_optimiser, state_tensors
 
@@ -27,25 +28,45 @@ def test_constant_stays_and_no_warmup_begins_at_the_peak():
     assert learning_rate(1, TrainerConfig(steps=1, learning_rate=0.5)) == 0.5
 
 
+def network() -> nn.Module:
+    """Two layers, one of them with its channels innermost in memory, as convolutions like it."""
+    layers = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.Flatten(), nn.Linear(8, 1))
+    for number, parameter in enumerate(layers.parameters()):
+        parameter.data = normal(parameter.shape, seed=0, stream=Stream.LAW, item=number)
+    return layers.to(memory_format=torch.channels_last)
+
+
 def train(model: nn.Module, optimiser: torch.optim.Optimizer, steps: range) -> None:
+    x = normal((3, 2, 2), seed=1, stream=Stream.LAW, item=torch.arange(4))
     for step in steps:
         optimiser.zero_grad()
-        (model(torch.full((1, 3), float(step))) - step).square().sum().backward()
+        (model(x + step) - step).square().sum().backward()
         optimiser.step()
 
 
-def test_the_state_comes_back_to_the_last_bit():
-    models = [nn.Linear(3, 1, bias=False), nn.Linear(3, 1, bias=False), nn.Linear(3, 1, bias=False)]
-    optimisers = [make_optimiser(nn.init.ones_(m.weight) is not None and m, TrainerConfig()) for m in models]
-    train(models[0], optimisers[0], range(6))
-    for model, optimiser in zip(models[1:], optimisers[1:], strict=True):
-        train(model, optimiser, range(3))
-        fresh = make_optimiser(model, TrainerConfig())
-        if model is models[1]:  # the other one forgets
-            load_state(fresh, {name: value.clone() for name, value in state_tensors(optimiser).items()})
-        train(model, fresh, range(3, 6))
-    assert torch.equal(models[0].weight, models[1].weight)
-    assert not torch.equal(models[0].weight, models[2].weight)
+def broken(half: dict[str, torch.Tensor], fault: str) -> dict[str, torch.Tensor]:
+    """What is put back: as it was, or with a fault."""
+    if fault == "forgets all":
+        return {}
+    if fault == "forgets the step":
+        return {name: value if not name.endswith("/step") else torch.zeros(()) for name, value in half.items()}
+    if fault == "turns a moment":
+        return half | {"0/exp_avg": half["0/exp_avg"].flip(0)}
+    return half
+
+
+@pytest.mark.parametrize("fault", ["", "forgets all", "forgets the step", "turns a moment"])
+def test_the_state_comes_back_to_the_last_bit(fault):
+    whole, resumed = network(), network()
+    first, second = make_optimiser(whole, TrainerConfig()), make_optimiser(resumed, TrainerConfig())
+    train(whole, first, range(6))
+    train(resumed, second, range(3))
+    kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in state_tensors(second).items()}
+    third = make_optimiser(resumed, TrainerConfig())
+    load_state(third, broken(kept, fault))
+    train(resumed, third, range(3, 6))
+    pairs = zip(whole.parameters(), resumed.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs) is (fault == "")
 
 
 def test_frozen_parameters_are_left_alone_and_one_must_be_free():

@@ -53,3 +53,13 @@ def test_handlers_are_put_back_after_an_error():
     with pytest.raises(KeyError), StopRequest():
         raise KeyError
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.signum == 0
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,61 @@
+"""`equigen data PATH`: what a set of images holds, as `equigen train` would read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from equigen.cli.options import Debug, Flags, Json, data_config, flags
+from equigen.cli.outcome import Outcome, table
+from equigen.training.config import DataConfig
+
+__all__ = ["DataFlags", "data"]
+
+_READING = ("layout", "key", "resize", "data_dir", "limit")
+
+if TYPE_CHECKING:
+    DataFlags = Flags
+else:
+    DataFlags = flags("DataFlags", __name__, data=(DataConfig, _READING))
+
+
+def data(
+    path: str,
+    /,
+    *,
+    flags: Annotated[DataFlags | None, Parameter(name="*")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Say what a set of images holds, as train would read it.
+
+    Args:
+        path: A bundled or known set (digits, mnist, fashion_mnist), a folder of images, a .npy or a .npz file.
+    """
+    from equigen.data.loading import load
+
+    config = data_config(path, flags.given() if flags else {})
+    found = load(config.source, **{key: getattr(config, key) for key in _READING}).describe()
+    return Outcome(found, table([[name, text] for name, text in _rows(found)]))
+
+
+def _rows(found: dict[str, Any]) -> list[list[str]]:
+    """What `DataSet.describe` found, for a person."""
+    channels, height, width = found["shape"]
+    stored = found["stored"]
+    rows = [
+        ["name", found["name"]],
+        ["images", str(found["items"])],
+        ["size", f"{height} x {width} pixels, {channels} {'channel' if channels == 1 else 'channels'}"],
+        ["stored as", f"{stored['dtype']}, {stored['layout']}; {stored['offset'] + stored['scale']:g} becomes 1"],
+        ["range", " to ".join(f"{value:.4g}" for value in found["range"])],
+        ["mean by channel", " ".join(f"{value:.4g}" for value in found["mean"])],
+        ["deviation by channel", " ".join(f"{value:.4g}" for value in found["std"])],
+        ["repeated images", str(found["repeats"])],
+    ]
+    if found["classes"]:
+        rows += [["classes", ", ".join(f"{name} ({count})" for name, count in found["classes"].items())]]
+    if found["held_out"]:
+        rows += [["own test part", f"the last {found['held_out']}"]]
+    return rows + [["note", note] for note in found["notes"]]

@@ -1,0 +1,158 @@
+"""The program `equigen`: reads a command line, runs one command, ends with an exit code.
+
+    0 done · 1 failed · 2 not understood (command line or configuration) · 130 stopped by Ctrl-C · 143 by SIGTERM
+
+Every failure is one sentence on standard error; `--debug` adds the traceback. What a command needs is imported when it
+runs.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from equigen import __version__
+from equigen.cli.data import data
+from equigen.cli.evaluate import evaluate
+from equigen.cli.outcome import Outcome, show
+from equigen.cli.report import report
+from equigen.cli.sample import sample
+from equigen.cli.train import train
+from equigen.training.errors import ConfigError, Interrupted
+
+__all__ = ["app", "main", "sentence"]
+
+_FAILED, _USAGE = 1, 2
+
+app = App(
+    name="equigen",
+    version=__version__,
+    help="Train generative models on your images, sample them, and measure them beside their floors.",
+    help_epilogue="'equigen COMMAND --help' explains a command; 'equigen COMMAND --json' speaks to programs.",
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+for _place, _command in enumerate((train, sample, evaluate, report, data)):
+    app.command(_command, sort_key=_place)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as KeyboardInterrupt is Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code.
+
+    Args:
+        argv: the words after the program's name; None: those of this process.
+    """
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in tokens
+    try:
+        with _terminable(), _one_line_warnings():
+            outcome = app(tokens, exit_on_error=False, print_error=False, verbose=False, result_action="return_value")
+        if isinstance(outcome, Outcome):
+            show(outcome, as_json)
+        return 0
+    except _Terminated:
+        return _fail("stopped by SIGTERM.", 128 + signal.SIGTERM, as_json)
+    except KeyboardInterrupt:
+        return _fail("stopped by Ctrl-C.", 128 + signal.SIGINT, as_json)
+    except CycloptsError as error:
+        return _fail(_usage_sentence(error), _USAGE, as_json)
+    except Exception as error:  # noqa: BLE001 - the edge of the program: what nobody foresaw ends in a sentence, too
+        if "--debug" in tokens:
+            traceback.print_exc()
+        return _fail(sentence(error), _exit_code(error), as_json)
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, in one line.
+
+    Example:
+        >>> sentence(FileNotFoundError(2, "No such file or directory", "a.npy"))
+        'a.npy: No such file or directory.'
+        >>> sentence(ValueError("steps=0, but a run needs 1 or more."))
+        'steps=0, but a run needs 1 or more.'
+        >>> sentence(KeyError("x"))
+        "unexpected KeyError: 'x' (--debug shows where)."
+    """
+    lines = str(error).strip().splitlines() or [""]
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError) or "allocate memory" in lines[0] or "out of memory" in lines[0]:
+        text = "out of memory: use fewer or smaller images, a smaller batch, or fewer samples at once"
+    elif isinstance(error, ValueError | TypeError | OSError | Interrupted):
+        text = " ".join(str(error).split()) or type(error).__name__
+    else:
+        text = f"unexpected {type(error).__name__}: {lines[0]} (--debug shows where)"
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, Interrupted):
+        return error.exit_code
+    return _USAGE if isinstance(error, ConfigError) else _FAILED
+
+
+def _usage_sentence(error: CycloptsError) -> str:
+    """What cyclopts says in several, in one."""
+    error.verbose = False
+    text = " ".join(str(error).split())
+    fault, _, rest = text.partition(". ")
+    fault = fault[:1].lower() + fault[1:].rstrip(".").replace("option: ", "option ")
+    if isinstance(error, UnusedCliTokensError):
+        fault = f"{' '.join(error.unused_tokens or ())!r} is more than the command takes"
+    elif meant := re.search(r"[Dd]id you mean (.*?)\?", rest):
+        return f"{fault}: did you mean {meant[1]}?"
+    elif fault.startswith('unknown command "-'):
+        return f"{fault.replace('command', 'option')}: before a command there are --help and --version."
+    if rest or ":" in fault:
+        return f"{fault}: {rest[:1].lower()}{rest[1:]}" if rest else f"{fault}."
+    return f"{fault}: see --help."
+
+
+def _fail(text: str, code: int, as_json: bool) -> int:
+    print(f"equigen: {text}", file=sys.stderr, flush=True)
+    if as_json:
+        show(Outcome({"error": text, "exit_code": code}, ()), as_json)
+    return code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside the block SIGTERM unwinds the stack, so that what lies half-written is taken away."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    def say(message: Warning | str, *where: object) -> None:
+        print(f"equigen: {' '.join(str(message).split())}", file=sys.stderr)
+
+    before = warnings.showwarning
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

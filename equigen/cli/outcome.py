@@ -1,0 +1,79 @@
+"""What a command has to say: lines for a person, one JSON object for a program."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Outcome", "plain", "show", "table"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a command.
+
+    Args:
+        values: everything it found, JSON-plain but for paths.
+        lines: the same for a person.
+    """
+
+    values: Mapping[str, Any]
+    lines: Sequence[str]
+
+
+def plain(value: object) -> Any:
+    """A value as JSON has it: paths become strings, numbers that are not finite become null.
+
+    Example:
+        >>> plain({"folder": Path("runs/a"), "loss": float("nan"), "noise": (1, 2.5)})
+        {'folder': 'runs/a', 'loss': None, 'noise': [1, 2.5]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def show(outcome: Outcome, as_json: bool) -> None:
+    """Write the outcome to standard output; a reader that has gone away is no fault of the command."""
+    text = json.dumps(plain(outcome.values), allow_nan=False) if as_json else "\n".join(outcome.lines)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is still buffered would fail again when the interpreter closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = (), numbers: bool = False) -> list[str]:
+    """Rows as lines of aligned columns.
+
+    Args:
+        rows: cells, as many in each row.
+        heading: cells of a first line.
+        numbers: align all columns but the first to the right.
+
+    Example:
+        >>> table([["loss", "0.25"], ["steps", "3000"]], numbers=True)
+        ['loss   0.25', 'steps  3000']
+    """
+    every = [list(row) for row in ([heading, *rows] if heading else rows)]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    lines = []
+    for row in every:
+        cells = [
+            cell.rjust(w) if numbers and place else cell.ljust(w)
+            for place, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,87 @@
+"""`equigen train DATA`: trains a model and leaves a run folder; `equigen train --resume RUN` goes on with one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from equigen.cli.options import Debug, Flags, Json, configuration, flags
+from equigen.cli.outcome import Outcome
+from equigen.cli.progress import duration
+from equigen.training.config import DataConfig, TrainConfig
+from equigen.training.errors import ConfigError
+
+__all__ = ["TrainFlags", "train"]
+
+_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model")]
+_DATA = [name for name in DataConfig.model_fields if name != "source"]
+
+if TYPE_CHECKING:
+    TrainFlags = Flags
+else:
+    TrainFlags = flags("TrainFlags", __name__, training=(TrainConfig, _TRAINING), data=(DataConfig, _DATA))
+
+
+def train(
+    data: str | None = None,
+    /,
+    *,
+    resume: Path | None = None,
+    overwrite: bool = False,
+    config: Path | None = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    flags: Annotated[TrainFlags | None, Parameter(name="*")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Train a model on images, or go on with a run.
+
+    Ctrl-C and SIGTERM finish the step and save; --resume goes on from there, or from the last checkpoint after a crash,
+    and ends in the weights that an unbroken run has.
+
+    Args:
+        data: A bundled or known set (digits, mnist, fashion_mnist), a folder of images, a .npy or a .npz file.
+        resume: Go on with the run in this folder; no DATA is needed.
+        overwrite: Replace the run in the folder, if there is one.
+        config: YAML file with any of the keys of the configuration, as a run's config.yaml; flags override it.
+        set_: Any key of the configuration, as in --set model.channels=[32,64]; may be given more than once.
+    """
+    given = flags.given() if flags else {}
+    if resume is not None:
+        data, given = _resumed(data, resume, given)
+    asked = configuration(data, config, set_ or (), given)
+
+    from equigen.cli.following import Following
+    from equigen.training.run import train as run
+
+    with Following() as following:
+        folder = run(
+            asked,
+            resume=resume is not None,
+            overwrite=overwrite,
+            callbacks=[following],
+            command=["equigen", *sys.argv[1:]],
+        )
+    return Outcome({"run": folder, **following.values}, _lines(folder, following.values))
+
+
+def _resumed(data: str | None, folder: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The data and the flags of a run that goes on."""
+    from equigen.training.folder import recorded
+
+    if given.get("out", folder) != folder:
+        raise ConfigError(f"--resume {folder} goes on in that folder, but --out names {given['out']}: drop --out.")
+    then = recorded(folder)
+    return data or then.data.source, {**given, "out": folder}
+
+
+def _lines(folder: Path, values: Mapping[str, Any]) -> list[str]:
+    done = f"{folder}: {values['steps']} steps"
+    done += f" in {duration(values['seconds'])}" if values["steps_taken"] else ", finished before"
+    loss = values.get("validation_loss")
+    done += f", held-out loss {loss:.4g}" if loss is not None else ""
+    return [done, f"Next: equigen sample {folder}, equigen evaluate {folder}, equigen report {folder}"]

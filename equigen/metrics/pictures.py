@@ -1,0 +1,62 @@
+"""What a report shows of an evaluation: images, closest pairs and distances, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equigen.data.dataset import DataSet
+from equigen.metrics.addresses import Use
+from equigen.metrics.floor import draw
+from equigen.metrics.neighbours import Neighbours
+
+__all__ = ["PAIRS", "pictures", "value_range"]
+
+PAIRS = 10
+"""Nearest neighbours that are shown."""
+
+_SHOWN = 64  # images of a grid
+
+
+def pictures(
+    generated: Sequence[Tensor],
+    train: DataSet,
+    held_out: DataSet,
+    n: int,
+    found: Neighbours,
+    floor: Neighbours,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Arrays of data, samples, the closest pairs of samples and of held-out items, and all distances.
+
+    Args:
+        generated: sets of at least n items.
+        train: training split.
+        held_out: held-out split.
+        n: items on each side of a comparison.
+        found: neighbours of the first n items of all sets, one set after another.
+        floor: neighbours of draw 0 of the held-out items.
+        seed: of the draws.
+    """
+    pool = torch.cat([one[:n] for one in generated])
+    real = draw(held_out.x, n, use=Use.HELD_OUT_DRAW, seed=seed, index=0)
+    near, near_real = found.distance.argsort()[:PAIRS], floor.distance.argsort()[:PAIRS]
+    arrays = {
+        "data": draw(train.x, min(_SHOWN, len(train)), use=Use.SHOWN, seed=seed, index=0),
+        "samples": generated[0][:_SHOWN],
+        "nearest_samples": pool[near],
+        "nearest_samples_train": train.x[found.index[near]],
+        "nearest_held_out": real[near_real],
+        "nearest_held_out_train": train.x[floor.index[near_real]],
+        "distances": found.distance,
+        "held_out_distances": floor.distance,
+    }
+    return {name: array.numpy() for name, array in arrays.items()}
+
+
+def value_range(train: DataSet) -> tuple[float, float]:
+    """Black and white of the pictures: 0 and 1 for stored types that have a white, else the range of the data."""
+    return (0.0, 1.0) if train.encoding.has_white else (float(train.x.min()), float(train.x.max()))

@@ -1,0 +1,114 @@
+"""From a configuration to a run folder: data, model, training, and the averaged model stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from equigen import store
+from equigen.data.dataset import DataSet
+from equigen.training.build import build_model, completed, load_data, located
+from equigen.training.callbacks import Callback, SampleGrid
+from equigen.training.config import TrainConfig
+from equigen.training.engine import pinned_threads
+from equigen.training.errors import ConfigError, RunFolderError
+from equigen.training.files import one_sentence
+from equigen.training.folder import begin, circumstances, recorded, require_free, require_same
+from equigen.training.trainer import Trainer
+
+__all__ = ["train"]
+
+
+def train(
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Sequence[Callback] = (),
+    command: Sequence[str] = (),
+) -> Path:
+    """Train a model on a data set, or go on with a run.
+
+    Args:
+        config: what to do; with `resume`, keys left at their defaults ask for nothing.
+        resume: go on with the run in the folder, which ends in the weights it would have had without a break (bit for
+            bit on the same machine, processor and number of threads).
+        overwrite: replace the run in the folder; only once the data are loaded and the model is built.
+        callbacks: are told how it goes.
+        command: the command line, for the record.
+
+    Returns:
+        The run folder: config.yaml, metrics.jsonl, checkpoints/, progress/, and model/ with the averaged weights.
+
+    Raises:
+        ConfigError: the configuration cannot be used, or differs from that of the run to be resumed.
+        RunFolderError: the folder cannot be written, or holds what must not be touched.
+        DataError: the data cannot be used.
+        StoreError: an unknown name in the section `model`.
+        Interrupted: Ctrl-C or SIGTERM; all is saved.
+        NonFiniteError: a loss or gradient is not finite.
+    """
+    if resume and overwrite:
+        raise ConfigError("resume and overwrite were both given, but a run either goes on or begins anew: drop one.")
+    config = config.model_copy(update={"data": located(config.data)})
+    folder = config.run_folder
+    if resume:
+        config = require_same(config, recorded(folder))
+    else:
+        require_free(folder, overwrite=overwrite)
+        config = config.model_copy(update={"threads": config.threads or torch.get_num_threads()})
+    with pinned_threads(config.threads):
+        _train(config, folder, resume, callbacks, command)
+    return folder
+
+
+def _train(
+    config: TrainConfig, folder: Path, resume: bool, callbacks: Sequence[Callback], command: Sequence[str]
+) -> None:
+    everything, training, held_out = load_data(config.data, config.seed)
+    marks = _marks(everything)
+    if resume:
+        _require_same_data(folder, marks)
+    config = config.model_copy(update={"model": completed(config.model, training)})
+    model = build_model(config.model, training, config.seed)
+    callbacks = [SampleGrid(), *callbacks]
+    trainer = Trainer(model, training, config, folder, held_out=held_out.x, callbacks=callbacks)
+    trainer.engine.wait()  # until every process has looked at the folder
+    if trainer.engine.writes and not resume:
+        begin(folder, config.resolved(), marks, command)
+    if resume and (other := _other_version(folder)):
+        trainer.notice(other)
+    trainer.engine.wait()
+    average = trainer.fit(resume=resume)
+    if trainer.engine.writes:
+        with one_sentence(folder / "model"):
+            store.save(average, folder / "model")
+    trainer.engine.wait()
+
+
+def _marks(data: DataSet) -> dict[str, Any]:
+    """By what a data set is known again, and how its images are stored."""
+    found = data.describe()
+    return {name: found[name] for name in ("name", "items", "shape", "stored", "fingerprint")}
+
+
+def _require_same_data(folder: Path, now: dict[str, Any]) -> None:
+    then = circumstances(folder).get("data", {})
+    marks = [name for name in ("items", "shape", "fingerprint") if then.get(name) != now[name]]
+    if marks:
+        changed = ", ".join(f"{name} {then.get(name)} then and {now[name]} now" for name in marks)
+        raise RunFolderError(
+            f"the data are not those that the run in {folder} was begun with ({changed}): restore them, or train into "
+            "another folder with --out."
+        )
+
+
+def _other_version(folder: Path) -> str:
+    """What is to be said if the run was begun with another torch."""
+    then = circumstances(folder).get("torch")
+    if then in (None, str(torch.__version__)):
+        return ""
+    return f"the run was begun with torch {then} and goes on with {torch.__version__}: its last bits may differ."

@@ -141,6 +141,7 @@ def test_all_lists_every_public_definition_and_nothing_else():
         ('"""A."""\n\n__all__ = []\n\n\ndef f(): ...\n', "leaves out f"),
         ('"""A."""\n\n__all__ = []\n\nif 1 > 0:\n    class C: ...\n', "leaves out C"),
         ('"""A."""\n\n__all__ = ["x", "gone"]\n\nx: int = 1\n', "lists gone"),
+        ('"""A."""\n\n__all__ = []\n\nif TYPE_CHECKING:\n    x = 1\nelse:\n    y = 1\n', "leaves out y"),
         ('"""A."""\n\nfrom math import pi\n\n__all__ = ["pi"]\n', "lists pi"),
         ('"""A."""\n\nx = 1\n\n__all__ = ["x"]\n', "stands after line 3"),
     ],

@@ -59,7 +59,6 @@ def definitions(body: list[ast.stmt]) -> Iterator[str]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
         elif isinstance(node, ast.If | ast.Try):
-            if not is_type_checking(node):
-                yield from definitions([*node.body, *node.orelse])
+            yield from definitions([*([] if is_type_checking(node) else node.body), *node.orelse])
         else:
             yield from assigned(node)

@@ -33,6 +33,7 @@ def test_both_products_agree_and_shape_does_not_matter():
     wide, tall = largest_noise(x), largest_noise(torch.cat([x, x]))
     assert wide == pytest.approx(tall, rel=1e-6)
     assert largest_noise(x.reshape(40, 3, 4, 5)) == pytest.approx(wide, rel=1e-12)
+    assert largest_noise(x + 5.0) == pytest.approx(wide, rel=1e-5)
 
 
 def test_isotropic_data_need_the_least_and_one_item_is_refused():

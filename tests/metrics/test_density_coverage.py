@@ -31,6 +31,12 @@ def test_against_loops(n, m, k):
     assert density_and_coverage(real, samples, k=k) == pytest.approx(by_loops(real, samples, k))
 
 
+def test_the_usual_k_is_five():
+    real, samples = gaussian(30, 3, 1), gaussian(30, 3, 2)
+    assert density_and_coverage(real, samples) == density_and_coverage(real, samples, k=5)
+    assert expected_coverage(30, 20) == expected_coverage(30, 20, k=5)
+
+
 def test_expectations_of_one_law():
     n, m, k, repeats = 40, 30, 3, 300
     found = torch.tensor(

@@ -67,14 +67,32 @@ def test_fresh_real_items_score_the_floor(perfect):
         assert metric.ratio == pytest.approx(1, abs=0.25), metric.name
     assert not perfect.neighbours.suspicious
     assert perfect.notes == ()
-    assert [m.name for m in perfect.metrics] == ["frechet distance", "density", "coverage", "sliced wasserstein"]
+    assert [m.name for m in perfect.metrics] == [
+        "Frechet distance",
+        "density",
+        "coverage",
+        "sliced Wasserstein distance",
+    ]
     assert {(m.n, len(m.values), len(m.floors)) for m in perfect.metrics} == {(N, 3, 10)}
+
+
+def test_the_conditions_are_recorded(perfect):
+    assert (perfect.data, perfect.shape, perfect.train, perfect.held_out) == ("digits", (1, 8, 8), 900, 450)
+    assert (perfect.n, perfect.seed, perfect.seeds, perfect.steps) == (N, 0, 3, 20)
+    assert perfect.value_range == (0.0, 1.0)
+    assert len(perfect.nearest) == 10
+    assert [pair.distance for pair in perfect.nearest] == sorted(perfect.pictures["distances"])[:10]
+
+
+def test_two_items_are_enough(halves, digit_features):
+    train, held_out, fresh = halves
+    assert judge([fresh[:2]], train, held_out, draws=2, features=digit_features).n == 2
 
 
 def test_noise_shows(perfect, score, halves):
     found = score(Planted(halves[2], noisy))
-    assert found["sliced wasserstein"].value > 2 * perfect["sliced wasserstein"].value
-    assert found["frechet distance"].ratio > 1.5
+    assert found["sliced Wasserstein distance"].value > 2 * perfect["sliced Wasserstein distance"].value
+    assert found["Frechet distance"].ratio > 1.5
     assert found["density"].value < 0.8 * perfect["density"].value
 
 
@@ -82,12 +100,12 @@ def test_mode_collapse_shows_in_coverage(perfect, score, halves):
     few = pick(halves[2], 10, seed=1).repeat(N, 1, 1, 1)
     found = score(Planted(few))
     assert found["coverage"].value < 0.5 * perfect["coverage"].value
-    assert found["frechet distance"].ratio > 2
+    assert found["Frechet distance"].ratio > 2
 
 
 def test_a_copy_of_the_training_set_shows_in_the_neighbours_alone(score, halves):
     found = score(Planted(halves[0].x))
-    assert found["frechet distance"].ratio < 1.3  # blind to it
+    assert found["Frechet distance"].ratio < 1.3  # blind to it
     assert found.neighbours.suspicious
     assert found.neighbours.copies == 3 * N
     assert found.nearest[0].distance == 0
@@ -111,7 +129,7 @@ def test_a_foreign_record_is_refused(perfect):
 
 
 def test_an_unknown_metric_is_named(perfect):
-    with pytest.raises(KeyError, match="frechet distance"):
+    with pytest.raises(KeyError, match="Frechet distance"):
         perfect["fid"]
 
 
@@ -125,6 +143,21 @@ def test_the_evaluation_is_a_pure_function_of_the_seed(halves, digit_features):
     assert one == again
     assert one != other
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_solver_is_recorded(halves, digit_features, perfect):
+    class Heun:
+        pass
+
+    class Solved(Planted):
+        def sample(self, n: int, *, seed: int, steps: int, solver: Heun) -> Tensor:
+            assert isinstance(solver, Heun)
+            return super().sample(n, seed=seed, steps=steps)
+
+    train, held_out, fresh = halves
+    found = evaluate(Solved(fresh), train, held_out, n=20, draws=2, steps=7, features=digit_features, solver=Heun())
+    assert (found.solver, found.steps) == ("Heun", 7)
+    assert perfect.solver is None
 
 
 def test_loss_by_noise_is_measured_on_both_splits_and_the_mode_is_restored(halves, digit_features):
@@ -150,7 +183,7 @@ def test_small_sets_reduce_n_and_say_so(halves, digit_features):
     train, held_out, fresh = halves
     found = evaluate(Planted(fresh), train, held_out.subset(range(5)), draws=2, seeds=2, features=digit_features)
     assert found.n == 5
-    assert [m.name for m in found.metrics] == ["frechet distance", "sliced wasserstein"]
+    assert [m.name for m in found.metrics] == ["Frechet distance", "sliced Wasserstein distance"]
     assert len(found.notes) == 3
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -164,7 +197,7 @@ def test_unlabelled_colour_data():
     assert found.features.name == "random-convolutions-64"
     assert found.steps is None
     assert found.value_range == (float(train.x.min()), float(train.x.max()))
-    assert found["sliced wasserstein"].ratio == pytest.approx(1, abs=0.3)
+    assert found["sliced Wasserstein distance"].ratio == pytest.approx(1, abs=0.3)
 
 
 def test_samples_that_are_not_finite_are_refused(score, halves):

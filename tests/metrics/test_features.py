@@ -82,6 +82,17 @@ def test_random_features_take_any_image(shape):
     assert (found.std(0, correction=0)[alive] - 1).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize(("side", "seen"), [(8, 8), (32, 32), (33, 17), (70, 24), (256, 32)])
+def test_large_images_are_averaged_down(side, seen):
+    data = images(3, 1, side, side)
+    assert random_features(data).network.shrink(data.x).shape[2:] == (seen, seen)
+    assert features_of_nothing(data) == (0, 64)
+
+
+def features_of_nothing(data: DataSet) -> tuple[int, ...]:
+    return tuple(random_features(data)(data.x[:0]).shape)
+
+
 def test_random_features_see_noise(digits):
     train, held_out = digits
     features = random_features(train)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+
 import pytest
 import torch
 from torch import Tensor
 
 from equigen.metrics.addresses import Use
-from equigen.metrics.floor import beside_floor, draw, mean_interval
+from equigen.metrics.floor import Metric, beside_floor, draw, mean_interval
 from equigen.random import Stream, normal
+
+GAP = Metric("gap", "lower")
 
 
 def gaussian(n: int, seed: int) -> Tensor:
@@ -19,9 +24,8 @@ def gap(samples: Tensor, reference: Tensor) -> list[float]:
     return [float((samples.mean(0) - reference.mean(0)).norm())]
 
 
-def measure(generated: list[Tensor], train: Tensor, held_out: Tensor, metrics=gap, n: int = 50, **more):
-    names = {"names": ["gap"], "better": ["lower"], "space": "pixels", **more}
-    return beside_floor(metrics, generated, train, held_out, n=n, seed=3, **names)[0]
+def measure(generated: list[Tensor], train: Tensor, held_out: Tensor, by=gap, metric=GAP, **more):
+    return beside_floor(by, [metric], generated, train, held_out, **{"n": 50, "seed": 3, "space": "pixels", **more})[0]
 
 
 def test_both_sides_see_the_same_reference_and_size():
@@ -75,8 +79,30 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
     assert 925 <= inside <= 975
 
 
+@pytest.mark.parametrize("count", [*range(2, 36), 60, 200])
+def test_the_factor_leaves_five_percent_outside(count):
+    # An interval of +-1 standard error times the factor; Student's density is integrated by the trapezoid rule.
+    values = [float(i) for i in range(count)]
+    mean, (low, high) = mean_interval(values)
+    factor = (high - low) / 2 / (statistics.stdev(values) / math.sqrt(count))
+    assert (low + high) / 2 == pytest.approx(mean)
+    freedom = count - 1
+    t = torch.linspace(-factor, factor, 20001, dtype=torch.float64)
+    constant = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - 0.5 * math.log(freedom * math.pi)
+    density = torch.exp(constant - (freedom + 1) / 2 * torch.log1p(t**2 / freedom))
+    inside = float(torch.trapezoid(density, t))
+    assert inside == pytest.approx(0.95, abs=1e-4)
+
+
 def test_a_single_set_has_no_width():
     assert mean_interval([2.5]) == (2.5, (2.5, 2.5))
+
+
+def test_intervals_are_cut_to_what_the_metric_can_be():
+    generated, metric = [gaussian(50, s) for s in range(2)], Metric("share", "higher", most=1.0)
+    wide = iter([0.1, 0.9, *[0.5] * 10])
+    found = measure(generated, gaussian(60, 2), gaussian(60, 3), lambda a, b: [next(wide)], metric)
+    assert (found.interval, found.floor_interval, found.value) == ((0.0, 1.0), (0.5, 0.5), 0.5)
 
 
 def test_a_floor_of_zero_has_no_ratio():

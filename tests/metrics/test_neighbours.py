@@ -59,6 +59,24 @@ def test_doubles_in_the_data_themselves_excuse_a_copy():
     assert (found.copies, found.held_out_copies, found.suspicious) == (4, 4, False)
 
 
+def test_what_counts_as_a_copy():
+    held_out = torch.linspace(1, 3, 101)  # median 2
+    near = torch.tensor([0.0, 0.0019, 0.0021, *torch.linspace(1, 3, 197)])
+    found = compare_neighbours(near, held_out)
+    assert (found.copies, found.held_out_copies) == (2, 0)
+    assert found.too_close_interval[0] < found.expected  # the share alone would not tell
+    assert found.suspicious
+    assert compare_neighbours(held_out, torch.tensor([0.0, 0.0019, 0.0021, *held_out])).held_out_copies == 2
+
+
+def test_the_interval_of_the_share():
+    held_out, near = torch.linspace(1, 2, 400), torch.cat((torch.zeros(20) + 0.9, torch.full((80,), 1.5)))
+    found = compare_neighbours(near, held_out)
+    error = 1.96 * (0.2 * 0.8 / 100 + 0.05 * 0.95 / 400) ** 0.5
+    assert found.too_close == pytest.approx(0.2)
+    assert found.too_close_interval == pytest.approx((0.2 - error, 0.2 + error))
+
+
 def test_quantiles():
     found = compare_neighbours(torch.arange(101.0), torch.arange(101.0) * 2)
     assert found.generated == pytest.approx((5, 25, 50, 75, 95))

@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: one file for each command, which parses, calls the floors below, and says what came out."""

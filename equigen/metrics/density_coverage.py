@@ -13,7 +13,7 @@ Density may exceed 1: samples that crowd where data are dense raise it, so a den
 not a merit. Coverage falls when modes are missing.
 
 Source: M. Naeem, S. Oh, Y. Uh, Y. Choi, J. Yoo, Reliable fidelity and diversity metrics for generative models, 2020,
-section 3.2 (definitions), lemmas 1 and 2 (expectations). The balls are closed here, so that repeated values count.
+section 3.2 (definitions), lemma 2 (expected coverage). The balls are closed here, so that repeated values count.
 """
 
 from __future__ import annotations

@@ -115,16 +115,14 @@ class Evaluation:
         Raises:
             ValueError: keys that are missing or unknown.
         """
-        try:
-            parts = dict(values)
-            parts["features"] = _rebuild(FeatureRecord, values["features"])
-            parts["metrics"] = tuple(_rebuild(Measured, one) for one in values["metrics"])
-            parts["neighbours"] = _rebuild(NeighbourDistances, values["neighbours"])
-            parts["nearest"] = tuple(_rebuild(NearestPair, one) for one in values["nearest"])
-            parts["loss"] = None if values.get("loss") is None else _rebuild(LossByNoise, values["loss"])
-            return _rebuild(cls, parts)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"this is no evaluation of this version ({error}): evaluate the run again.") from None
+        parts = dict(values)
+        for name, kind in (("features", FeatureRecord), ("neighbours", NeighbourDistances), ("loss", LossByNoise)):
+            if name in parts and not (name == "loss" and parts[name] is None):
+                parts[name] = _rebuild(kind, parts[name], name)
+        for name, kind in (("metrics", Measured), ("nearest", NearestPair)):
+            if isinstance(parts.get(name), list):
+                parts[name] = [_rebuild(kind, one, name) for one in parts[name]]
+        return _rebuild(cls, parts, "it")
 
 
 def _plain(value: Any) -> Any:
@@ -136,6 +134,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _rebuild(kind: type, values: Mapping[str, Any]) -> Any:
-    """A dataclass from plain values: lists become tuples; names that it does not have are refused."""
+def _rebuild(kind: type, values: Any, where: str) -> Any:
+    """A dataclass from plain values: lists become tuples; keys must be those of the dataclass."""
+    names = {one.name for one in fields(kind)} - {"pictures"}
+    found = set(values) if isinstance(values, Mapping) else set()
+    if wrong := sorted(names ^ found):
+        raise ValueError(
+            f"this is no evaluation of this version ({where} lacks or should not have: {', '.join(wrong)}): evaluate "
+            "the run again."
+        )
     return kind(**{key: tuple(part) if isinstance(part, list) else part for key, part in values.items()})

@@ -9,8 +9,8 @@ they are taken directly, which spares the squaring and keeps small ones accurate
 It is blind to everything beyond second moments, cannot tell a copy of the training set from fresh data, and is biased
 upwards by about 1/n: never alone, and never without its real-vs-real floor at the same n.
 
-Source: D. Dowson, B. Landau, The Frechet distance between multivariate normal distributions, 1982, equation 4;
-M. Heusel et al., GANs trained by a two time-scale update rule, 2017, equation 6.
+Source: D. Dowson, B. Landau, The Frechet distance between multivariate normal distributions, 1982;
+M. Heusel et al., GANs trained by a two time-scale update rule, 2017.
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ matches their quantile functions F^-1 and G^-1, so
 theta uniform on the unit sphere. For empirical laws both quantile functions are step functions and the integral is a
 finite sum, also where the samples differ in size.
 
-Source: N. Bonneel, J. Rabin, G. Peyre, H. Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015,
-section 3.
+Source: N. Bonneel, J. Rabin, G. Peyre, H. Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015.
 """
 
 from __future__ import annotations

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from equigen.data.encoding import Encoding
 from equigen.data.errors import DataError
 from equigen.data.loading import load
 from equigen.metrics.evaluation import Evaluation
 from equigen.training.build import load_data
 from equigen.training.errors import ConfigError, RunFolderError
-from equigen.training.folder import recorded
+from equigen.training.folder import circumstances, recorded
 from equigen.training.metrics_log import MetricsLog
 
 __all__ = ["Contents", "Images", "Paths", "read"]
@@ -155,8 +156,8 @@ def _samples(
     for name in ("samples.npz", "samples/samples.npz"):
         if (folder / name).is_file():
             try:
-                return Images(load(folder / name, key="images", limit=_SHOWN).x.numpy(), name)
-            except DataError as error:
+                return Images(_decoded(folder, name), name)
+            except (DataError, ConfigError) as error:
                 absent["samples"] = f"{name} cannot be shown: {error}"
     if "samples" in arrays and evaluation is not None:
         return Images(arrays["samples"], _conditions(evaluation))
@@ -166,6 +167,15 @@ def _samples(
             return Images(images[:_SHOWN], f"training step {int(path.stem.removeprefix('step-'))}")
     absent.setdefault("samples", f"There are no samples yet: 'equigen sample {folder}' draws some.")
     return None
+
+
+def _decoded(folder: Path, name: str) -> np.ndarray:
+    """The first samples of a file in data units, by the encoding of the data where the run recorded it."""
+    stored = circumstances(folder).get("data", {}).get("stored") if (folder / "config.yaml").is_file() else None
+    images = (_arrays(folder / name) or {}).get("images")
+    if stored is None or images is None:
+        return load(folder / name, key="images", limit=_SHOWN).x.numpy()
+    return Encoding.from_dict(stored).decode(images[:_SHOWN], name).numpy()
 
 
 def _conditions(evaluation: Evaluation) -> str:

@@ -207,6 +207,7 @@ def _curves(contents: Contents) -> Picture | None:
 def _loss(contents: Contents) -> Picture | None:
     """The evaluation's loss by noise level, else that of the last validation."""
     loss = contents.evaluation.loss if contents.evaluation else None
+    gap = "Held-out above training is overfitting." if loss else ""
     what = f"{loss.n} held-out and {loss.n} training items on the same noise; bars are 95 %." if loss else ""
     if loss is None:
         last = next((one for one in reversed(contents.validation) if one.get("noise") and one.get("level_loss")), None)
@@ -215,11 +216,8 @@ def _loss(contents: Contents) -> Picture | None:
         errors = last.get("standard_error") or [0.0] * len(last["noise"])
         loss = LossByNoise(tuple(last["noise"]), tuple(last["level_loss"]), tuple(errors), (), (), 0)
         what = f"Held-out items at training step {last['step']}; bars are 95 %."
-    caption = (
-        f"{what} The loss is weighted so that knowing only mean and variance scores 1 at every level. Held-out above "
-        "training is overfitting."
-    )
-    return _figure(loss_by_noise(loss), "denoising loss against noise level", caption)
+    caption = f"{what} The loss is weighted so that knowing only mean and variance scores 1 at every level. {gap}"
+    return _figure(loss_by_noise(loss), "denoising loss against noise level", caption.strip())
 
 
 def _figure(png: bytes, alt: str, caption: str) -> Picture:

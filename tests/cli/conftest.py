@@ -12,7 +12,10 @@ import pytest
 
 from equigen.cli.main import main
 
-TINY = ["--steps", "4", "--limit", "48", "--batch-size", "8", "--threads", "1", "--set", "model.channels=[8, 8]"]
+TINY = [
+    *("--steps", "4", "--checkpoint-every", "1", "--batch-size", "8", "--limit", "48"),
+    *("--threads", "1", "--set", "model.channels=[8, 8]"),
+]
 """Flags that make a training take a second."""
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.conftest import TINY, contents
 
 PROGRAM = Path(sys.executable).with_name("equigen")
-LONG = ["--steps", "100000", "--checkpoint-every", "50", *TINY[2:]]
+LONG = ["--steps", "100000", "--checkpoint-every", "50", *TINY[4:]]
 _FILE_LIMIT = 30_000  # bytes: room for a configuration, but not for a checkpoint
 
 
@@ -78,7 +78,7 @@ def test_a_training_that_is_asked_to_stop_saves_and_says_so(tmp_path, signum, co
 
 def test_other_commands_stop_at_once(tmp_path, trained):
     for signum, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        process = start("sample", trained, "--n", "2000", "--steps", "500", "--out", tmp_path / "new")
+        process = start("sample", trained, "--n", "600", "--batch-size", "1", "--out", tmp_path / "new")
         while "sample:" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signum)

@@ -121,11 +121,20 @@ def test_the_record_is_plain_and_comes_back(perfect):
     assert "pictures" not in json.loads(text)
 
 
-def test_a_foreign_record_is_refused(perfect):
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"colour": 1}, "it lacks or should not have: colour"),
+        ({"features": {"name": "a"}}, "features lacks or should not have: accuracy, dimension, seed"),
+        ({"metrics": [1]}, "metrics lacks"),
+        ({"neighbours": None}, "neighbours lacks"),
+    ],
+)
+def test_a_foreign_record_is_refused(perfect, change, named):
+    with pytest.raises(ValueError, match=named):
+        Evaluation.from_dict({**perfect.to_dict(), **change})
     with pytest.raises(ValueError, match="evaluate the run again"):
         Evaluation.from_dict({})
-    with pytest.raises(ValueError, match="evaluate the run again"):
-        Evaluation.from_dict({**perfect.to_dict(), "colour": 1})
 
 
 def test_an_unknown_metric_is_named(perfect):

@@ -10,7 +10,7 @@ import torch
 from equigen.data.dataset import DataSet
 from equigen.metrics.features import classifier_features, features_for, random_features
 from equigen.metrics.frechet import frechet_distance
-from equigen.random import Stream, normal
+from equigen.random import Stream, normal, permutation
 from equigen.spaces.euclidean import Euclidean
 
 
@@ -59,6 +59,22 @@ def test_training_works_inside_no_grad_and_leaves_the_generator_alone(digits):
 def test_features_of_an_image_do_not_depend_on_its_company(digit_features, digits):
     x = digits[1].x
     assert torch.allclose(digit_features(x)[7:8], digit_features(x[7:8]), atol=1e-4)
+
+
+def test_having_seen_the_training_items_does_not_shift_the_floor(digit_features, digits):
+    train, held_out = (digit_features(part.x) for part in digits)
+
+    def halves(x: torch.Tensor, draw: int) -> tuple[torch.Tensor, ...]:
+        return x[permutation(len(x), seed=5, stream=Stream.LAW, item=draw)[:450]].split(225)
+
+    seen, unseen, across = [], [], []
+    for draw in range(12):
+        (a, b), (c, d) = halves(train, draw), halves(held_out, draw)
+        seen.append(frechet_distance(a, b))
+        unseen.append(frechet_distance(c, d))
+        across.append(frechet_distance(a, c))
+    means = torch.tensor([seen, unseen, across]).mean(1)
+    assert means.max() < 1.5 * means.min()
 
 
 def test_classes_are_further_apart_in_features_than_halves_of_a_class(digit_features, digits):

@@ -91,7 +91,7 @@ def test_the_factor_leaves_five_percent_outside(count):
     constant = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - 0.5 * math.log(freedom * math.pi)
     density = torch.exp(constant - (freedom + 1) / 2 * torch.log1p(t**2 / freedom))
     inside = float(torch.trapezoid(density, t))
-    assert inside == pytest.approx(0.95, abs=1e-4)
+    assert inside == pytest.approx(0.95, abs=1e-4 if freedom <= 30 else 1e-5)
 
 
 def test_a_single_set_has_no_width():

@@ -178,6 +178,20 @@ def test_samples_asked_for_come_first(run):
     assert "Samples, from samples.npz: 7 images" in page(run).words
 
 
+def test_samples_are_read_as_the_data_are_stored(run):
+    """Digits are stored as 0 to 16: the brightest pixel is 1, as in the data beside them."""
+    images = np.zeros((3, 8, 8), dtype=np.uint8)
+    images[0, 0, 0], images[1, 0, 0] = 16, 8
+    np.savez(run / "samples.npz", images=images)
+    assert read(run).samples.x.max() == pytest.approx(16 / 255)  # the control: where nothing is recorded, 8 bits
+    stored = "  data: {stored: {dtype: uint8, layout: nhw, scale: 16.0, offset: 0.0}}\n"
+    with (run / "config.yaml").open("a") as config:
+        config.write(stored)
+    samples = read(run).samples.x
+    assert samples.shape == (3, 1, 8, 8)
+    assert samples[:2, 0, 0, 0].tolist() == [1.0, 0.5]
+
+
 def test_channels_of_different_scale_are_both_seen(run):
     for name in ("evaluation.json", "paths.npz"):
         (run / name).unlink()

@@ -180,7 +180,7 @@ def test_samples_asked_for_come_first(run):
 
 def test_samples_are_read_as_the_data_are_stored(run):
     """Digits are stored as 0 to 16: the brightest pixel is 1, as in the data beside them."""
-    images = np.zeros((3, 8, 8), dtype=np.uint8)
+    images = np.zeros((5, 8, 8), dtype=np.uint8)
     images[0, 0, 0], images[1, 0, 0] = 16, 8
     np.savez(run / "samples.npz", images=images)
     assert read(run).samples.x.max() == pytest.approx(16 / 255)  # the control: where nothing is recorded, 8 bits
@@ -188,7 +188,7 @@ def test_samples_are_read_as_the_data_are_stored(run):
     with (run / "config.yaml").open("a") as config:
         config.write(stored)
     samples = read(run).samples.x
-    assert samples.shape == (3, 1, 8, 8)
+    assert samples.shape == (5, 1, 8, 8)
     assert samples[:2, 0, 0, 0].tolist() == [1.0, 0.5]
 
 

@@ -18,7 +18,7 @@ DEV := $(VENV)/.installed-dev
 
 demo: $(BASE)
 	@if [ -e $(RUN)/config.yaml ]; then $(BIN)/equigen train --resume $(RUN); \
-	else $(BIN)/equigen train digits --steps 1000 --out $(RUN); fi
+	else $(BIN)/equigen train digits --steps 1200 --out $(RUN); fi
 	$(BIN)/equigen sample $(RUN)
 	$(BIN)/equigen evaluate $(RUN)
 	$(BIN)/equigen report $(RUN)

@@ -51,6 +51,7 @@ def write_samples(
 
     Example:
         >>> import torch
+        >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     paths = write_samples(torch.zeros(2, 1, 8, 8), Encoding("uint8", "nhw"), folder)
         >>> [path.name for path in paths]

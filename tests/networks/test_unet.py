@@ -45,6 +45,7 @@ def test_every_parameter_gets_a_gradient():
     assert all(float(p.grad.abs().max()) > 0 for p in network.parameters())
 
 
+@torch.no_grad()
 def test_the_noise_level_matters_and_images_are_independent():
     network, x = shaken((1, 8, 8), channels=(8, 16)), images(4, 1, 8, 8)
     noise = torch.tensor([-1.0, -0.3, 0.4, 1.1])
@@ -53,6 +54,7 @@ def test_the_noise_level_matters_and_images_are_independent():
     assert float((network(x, noise + 0.1) - whole).abs().max()) > 1e-3
 
 
+@torch.no_grad()
 def shift_error(network, shift):
     x = images(2, 1, 16, 16)
     rolled = network(x.roll(shift, (2, 3)), torch.zeros(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log10
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -12,6 +13,7 @@ from equigen.training.config import DataConfig
 
 __all__ = ["DataFlags", "data"]
 
+_CLASSES = 20  # that are named
 _READING = ("layout", "key", "resize", "data_dir", "limit")
 
 if TYPE_CHECKING:
@@ -40,22 +42,30 @@ def data(
     return Outcome(found, table([[name, text] for name, text in _rows(found)]))
 
 
+def _digits(low: float, high: float) -> int:
+    """Significant digits in which four of the spread are seen, whatever the offset."""
+    largest = max(abs(low), abs(high))
+    return min(17, 4 + max(0, round(log10(largest / (high - low))))) if high > low and largest > 0 else 4
+
+
 def _rows(found: dict[str, Any]) -> list[list[str]]:
     """What `DataSet.describe` found, for a person."""
     channels, height, width = found["shape"]
-    stored = found["stored"]
+    stored, digits = found["stored"], _digits(*found["range"])
     rows = [
         ["name", found["name"]],
         ["images", str(found["items"])],
         ["size", f"{height} x {width} pixels, {channels} {'channel' if channels == 1 else 'channels'}"],
         ["stored as", f"{stored['dtype']}, {stored['layout']}; {stored['offset'] + stored['scale']:g} becomes 1"],
-        ["range", " to ".join(f"{value:.4g}" for value in found["range"])],
-        ["mean by channel", " ".join(f"{value:.4g}" for value in found["mean"])],
+        ["range", " to ".join(f"{value:.{digits}g}" for value in found["range"])],
+        ["mean by channel", " ".join(f"{value:.{digits}g}" for value in found["mean"])],
         ["deviation by channel", " ".join(f"{value:.4g}" for value in found["std"])],
         ["repeated images", str(found["repeats"])],
     ]
     if found["classes"]:
-        rows += [["classes", ", ".join(f"{name} ({count})" for name, count in found["classes"].items())]]
+        first = [f"{name} ({count})" for name, count in found["classes"].items()][:_CLASSES]
+        more = len(found["classes"]) - len(first)
+        rows += [["classes", ", ".join([*first, *[f"and {more} more"] * bool(more)])]]
     if found["held_out"]:
         rows += [["own test part", f"the last {found['held_out']}"]]
     return rows + [["note", note] for note in found["notes"]]

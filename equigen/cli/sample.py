@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -72,6 +73,7 @@ def sample(
     if first + n > 2**32:
         raise ConfigError(f"first is {first} and n is {n}, but samples are numbered below {2**32}: use another --seed.")
     encoding = opened.encoding()
+    _require_writable(out if out is not None else run)
     sampling: dict[str, Any] = {"seed": seed, "steps": steps, "solver": build(solver, SOLVERS), "first": first}
     x = _draw(opened.model, n, batch_size, sampling)
     if out is None:
@@ -99,6 +101,16 @@ def _require_free(out: Path, overwrite: bool) -> None:
     there = [*out.glob("sample-*.png"), *out.glob("samples.*")] if out.is_dir() else []
     if there and not overwrite:
         raise RunFolderError(f"{out} holds samples already: --overwrite replaces them, another --out keeps them.")
+
+
+def _require_writable(folder: Path) -> None:
+    """Find out before any time is spent that a folder takes files."""
+    from equigen.training.files import one_sentence
+
+    with one_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
 
 
 def _draw(model: DiffusionModel, n: int, batch_size: int, sampling: dict[str, Any]) -> Tensor:

@@ -23,6 +23,8 @@ SIDES = (2, 4096)
 """Smallest and largest side of an image, in pixels."""
 
 _CHUNK = 1024
+_LOST = 1e-4  # rounding, in standard deviations of the data, that is not put up with
+_SMALLEST_SPREAD = 1e-30  # squares of smaller numbers vanish in float32
 
 
 def prepare(source: Source, name: str, where: str, request: Request, layout: Layout | None) -> DataSet:
@@ -51,9 +53,11 @@ def prepare(source: Source, name: str, where: str, request: Request, layout: Lay
     shape = image_shape(images.shape, layout)
     _require_sides(shape, where)
     require_memory((len(images), *shape), where)
-    encoding = Encoding(dtype, layout, source.scale)
+    offset = _offset(images)
+    encoding = Encoding(dtype, layout, source.scale, offset)
     x = encoding.decode(images, where)
     _require_values(x, where, lambda place: source.items[place] if source.items else f"image {chosen[place]}")
+    relative = [f"numbers are taken relative to {offset!r}, where float32 would round them"] if offset else []
     own_test = len(source.images) - (source.held_out or 0)
     return DataSet(
         x,
@@ -63,8 +67,19 @@ def prepare(source: Source, name: str, where: str, request: Request, layout: Lay
         labels=_labels(source, chosen, where),
         class_names=source.class_names,
         held_out=int((chosen >= own_test).sum()) or None,
-        notes=source.notes,
+        notes=(*source.notes, *relative),
     )
+
+
+def _offset(images: np.ndarray) -> float:
+    """What is subtracted from float64 numbers whose variation float32 would round away; 0 where it would not."""
+    if images.dtype.kind != "f" or images.dtype.itemsize < 8 or not np.isfinite(images).all():
+        return 0.0
+    largest = max(float(images.max()), -float(images.min()))
+    if largest > float(np.finfo(np.float32).max):
+        return 0.0  # refused when it is decoded
+    rounding = float(np.spacing(np.float32(largest)))
+    return float(images.mean()) if rounding > _LOST * float(images.std()) > 0.0 else 0.0
 
 
 def _resized(images: np.ndarray, layout: Layout, side: int | None) -> np.ndarray:
@@ -103,6 +118,12 @@ def _require_values(x: Tensor, where: str, item: Callable[[int], str]) -> None:
     if constant or same:
         what = "the same number in every pixel" if constant else "the same image again and again"
         raise DataError(f"{where} holds {what}, but a model needs data that vary: check how the images were saved.")
+    spread = float(x.max()) - float(x.min())
+    if spread < _SMALLEST_SPREAD:
+        raise DataError(
+            f"{where} holds numbers that differ by at most {spread:.3g}, but float32 arithmetic needs differences of "
+            f"{_SMALLEST_SPREAD:g} or more: multiply the images by a constant."
+        )
 
 
 def _labels(source: Source, chosen: np.ndarray, where: str) -> Tensor | None:

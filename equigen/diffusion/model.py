@@ -105,13 +105,25 @@ class DiffusionModel(nn.Module):
             Scalar; about 1 for a denoiser that knows only mean and variance.
         """
         batch = Batch.whole(batch) if isinstance(batch, Tensor) else batch
-        self.space.check(batch.x)
+        self._require_items(batch.x, 1)
         t = self._training_times(batch, seed, step)
         space, denoiser = self.bind(batch.structure, batch.condition)
         z = space.noise(stream=random.Stream.TRAINING_NOISE, **_address(batch, seed, step))
         x_0 = space.project(self.scale.to_model(batch.x))
         error = denoising_error(denoiser, space, x_0, z, t)
-        return (self.weight(self.denoiser.schedule, t) * error / space.ndof.to(error)).mean()
+        return (self.weight(self.denoiser.schedule, t) * error / _dimensions(space).to(error)).mean()
+
+    def _require_items(self, x: Tensor, least: int) -> None:
+        """Refuse a batch that is no data of this model."""
+        self.space.check(x)
+        if len(x) < least:
+            raise ValueError(f"x has {len(x)} items, but at least {least} are needed: give more.")
+        dtype = next((p.dtype for p in self.parameters()), x.dtype)
+        if not x.is_floating_point() or x.dtype != dtype:
+            raise TypeError(
+                f"x is {x.dtype}, but this model takes {dtype if dtype.is_floating_point else 'floats'}: "
+                f"x.to({dtype if dtype.is_floating_point else torch.float32})."
+            )
 
     def training_noise(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
         """The relative noise sigma / alpha at which `loss` takes each item of this step, (B,)."""
@@ -147,7 +159,7 @@ class DiffusionModel(nn.Module):
             Loss and standard error at each level, float64 on the CPU.
         """
         batch = Batch.whole(x) if isinstance(x, Tensor) else x
-        self.space.check(batch.x)
+        self._require_items(batch.x, 2)
         schedule, weight = self.denoiser.schedule, KarrasWeight()
         reach = schedule.relative_noise(torch.tensor([schedule.t_min, schedule.t_max], dtype=torch.float64))
         low, high = max(low, float(reach[0])), min(high, float(reach[1]))
@@ -167,7 +179,7 @@ class DiffusionModel(nn.Module):
                     dtype=x_0.dtype,
                     device=x_0.device,
                 )
-                error = denoising_error(denoiser, space, x_0, z, t) / space.ndof.to(x_0)
+                error = denoising_error(denoiser, space, x_0, z, t) / _dimensions(space).to(x_0)
                 losses[level, part] = (weight(schedule, t) * error).double().cpu()
         return NoiseLevelLoss(noise, losses.mean(1), losses.std(1) / len(batch) ** 0.5)
 
@@ -218,6 +230,7 @@ class DiffusionModel(nn.Module):
         solver, grid = solver or DPMSolver2M(), grid or KarrasGrid()
         times = grid(self.denoiser.schedule, steps - 1 if final == "denoise" else steps)
         condition, training = condition or {}, self.training
+        _require_lengths(n, {"structure": structure, **condition})
         self.eval()
         try:
             parts = [
@@ -267,6 +280,17 @@ class DiffusionModel(nn.Module):
 def _address(batch: Batch, seed: int, step: int) -> dict[str, Any]:
     """Where the noise of a training step is found, and of what kind it is."""
     return {"seed": seed, "item": batch.position, "step": step, "dtype": batch.x.dtype, "device": batch.x.device}
+
+
+def _dimensions(space: BoundSpace) -> Tensor:
+    """Degrees of freedom to divide by: an item that has none, such as a single centred point, has error 0."""
+    return space.ndof.clamp_min(1.0)
+
+
+def _require_lengths(n: int, given: Mapping[str, Tensor | None]) -> None:
+    for name, value in given.items():
+        if value is not None and len(value) != n:
+            raise ValueError(f"{name} has {len(value)} items, but n is {n}: give one for each sample.")
 
 
 def _require_counts(**counts: int) -> None:

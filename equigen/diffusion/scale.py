@@ -53,19 +53,22 @@ class Scale(nn.Module):
         return cls(torch.tensor(0.0), torch.tensor(1.0))
 
     @classmethod
-    def fit(cls, x: Tensor, space: Space) -> Scale:
-        """The scale that gives the data zero mean and unit variance.
+    def fit(cls, x: Tensor, space: Space, structure: Tensor | None = None) -> Scale:
+        """The scale that gives the data zero mean and unit variance for each degree of freedom.
 
         Args:
             x: data (N, *shape).
             space: what they live in; decides what the channels are.
+            structure: of the N items, where the space has one.
 
         Raises:
             ValueError: every number of the data is the same.
         """
         space.check(x)
         if isinstance(space, Centred):
-            shift, factor = torch.tensor(0.0), x.double().std(correction=0)
+            bound, clouds = space.at(structure), x.double()
+            shift = torch.tensor(0.0)
+            factor = torch.sqrt(bound.inner(clouds, clouds).sum() / bound.ndof.expand(len(x)).sum())
         else:
             channels = x.double().transpose(0, 1).flatten(1)
             shift, factor = channels.mean(1), channels.std(1, correction=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from equigen import store
 from equigen.data.dataset import DataSet
+from equigen.data.errors import DataError
 from equigen.data.loading import load
 from equigen.data.named import NAMED
 from equigen.diffusion.model import DiffusionModel
@@ -53,7 +54,13 @@ def load_data(config: DataConfig, seed: int) -> tuple[DataSet, DataSet, DataSet]
     """
     reading = {name: getattr(config, name) for name in ("layout", "key", "resize", "data_dir", "limit")}
     everything = load(config.source, **reading)
-    return everything, *everything.split(seed, config.held_out)
+    train, held_out = everything.split(seed, config.held_out)
+    if len(train) < 2:
+        raise DataError(
+            f"the training part holds {len(train)} of {len(everything)} images, but 2 or more are needed: give more "
+            "images or a smaller held_out (--held-out)."
+        )
+    return everything, train, held_out
 
 
 def widths(height: int, width: int) -> tuple[int, ...]:

@@ -144,6 +144,28 @@ def lying_header(shape: tuple[int, ...]) -> bytes:
     return file.getvalue() + bytes(1000)
 
 
+def test_a_large_offset_costs_no_precision(tmp_path):
+    """Doubles around a million that vary by one: float32 holds them in steps of 1/16, the difference in full."""
+    images = 1e6 + np.random.default_rng(0).random((40, 9, 9))
+    np.save(tmp_path / "far.npy", images)
+    found = load(tmp_path / "far.npy")
+    assert len(found.x.unique()) > 3000
+    assert abs(float(found.x.mean())) < 1e-3
+    assert any("relative to" in note for note in found.notes)
+    np.testing.assert_allclose(found.encoding.encode(found.x), images, rtol=0, atol=1e-7)
+    assert len(np.unique(images.astype(np.float32))) < 40  # the control: what would be left without it
+    np.save(tmp_path / "near.npy", images - 1e6)
+    assert load(tmp_path / "near.npy").encoding.offset == 0.0
+
+
+def test_numbers_too_small_for_float32_arithmetic_are_refused(tmp_path, refused):
+    images = np.random.default_rng(0).random((40, 9, 9))
+    np.save(tmp_path / "tiny.npy", 1e-40 * images)
+    refused(tmp_path / "tiny.npy", "multiply the images")
+    np.save(tmp_path / "small.npy", 1e-20 * images)
+    assert float(load(tmp_path / "small.npy").x.max()) > 0
+
+
 def test_absurd_sizes_are_refused_before_they_are_read(tmp_path, refused):
     (tmp_path / "a.npy").write_bytes(lying_header((10**9, 1000, 1000)))
     refused(tmp_path / "a.npy", "a.npy")

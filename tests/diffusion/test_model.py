@@ -18,6 +18,8 @@ from equigen.diffusion import (
 )
 from equigen.diffusion.denoiser import Denoiser
 from equigen.networks.unet import UNet
+from equigen.random import Stream
+from equigen.spaces.batch import Batch
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
 
@@ -156,6 +158,41 @@ def test_what_cannot_be_sampled_is_refused(change, word):
         exact().sample(**{"n": 2, "seed": 0, **change})
 
 
+@pytest.mark.parametrize(
+    ("attempt", "error", "words"),
+    [
+        (lambda model: model.loss(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), 0, 0), TypeError, "uint8"),
+        (lambda model: model.loss(torch.zeros(2, 1, 8, 8, dtype=torch.float64), 0, 0), TypeError, "float64"),
+        (lambda model: model.loss(torch.zeros(0, 1, 8, 8), 0, 0), ValueError, "0 items"),
+        (lambda model: model.loss(torch.zeros(1, 8, 8), 0, 0), ValueError, "shape"),
+        (lambda model: model.loss_by_noise_level(torch.zeros(1, 1, 8, 8), seed=0), ValueError, "at least 2"),
+        (
+            lambda model: model.sample(2, seed=0, condition={"y": torch.zeros(1)}),
+            ValueError,
+            "y has 1 items, but n is 2",
+        ),
+        (lambda model: model.sample(2, seed=0, structure=torch.zeros(3)), ValueError, "structure has 3"),
+    ],
+)
+def test_what_is_no_data_of_the_model_is_refused(attempt, error, words):
+    with pytest.raises(error, match=words):
+        attempt(small_network())
+
+
+def test_a_single_centred_point_poisons_no_batch():
+    class Still(Denoiser):
+        schedule = EDM()
+
+        def forward(self, x_t, t, structure):
+            return 0.5 * x_t
+
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    model, x = DiffusionModel(Centred(3, 2), Still()), torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0))
+    both = model.loss(Batch.whole(x, structure=mask), seed=0, step=0)
+    alone = model.loss(Batch(x[:1], torch.arange(1), 2, mask[:1]), seed=0, step=0)
+    assert float(both) == pytest.approx(float(alone) / 2, rel=1e-6)
+
+
 class TestScale:
     def test_it_standardises_and_inverts(self):
         x = SCALE.to_data(torch.randn(500, 3, 4, generator=torch.Generator().manual_seed(0)).double())
@@ -170,7 +207,22 @@ class TestScale:
         x = torch.randn(50, 5, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 3.0])
         scale = Scale.fit(x, Centred(5, 3))
         assert scale.shift.shape == scale.factor.shape == ()
+        centred = Centred(5, 3).at().project(x).double()
+        assert float(scale.factor) == pytest.approx(float((centred.square().sum() / (50 * 4 * 3)) ** 0.5), rel=1e-6)
         assert float(scale.shift) == 0.0
+
+    def test_padding_counts_for_nothing(self):
+        """Clouds of 3 to 6 points with deviation 3 in each degree of freedom, however they are padded."""
+        counts = 3 + torch.arange(400) % 4
+        factors = []
+        for points in (6, 12):
+            mask = torch.arange(points) < counts[:, None]
+            space = Centred(points, 3)
+            x = 3.0 * space.at(mask).noise(seed=0, stream=Stream.LAW, item=torch.arange(400))
+            factors.append(float(Scale.fit(x, space, mask).factor))
+            assert abs(float(Scale.fit(x, space).factor) - 3.0) > 0.3  # the control: padding taken for points
+        assert factors[0] == pytest.approx(3.0, rel=0.05)
+        assert factors[1] == pytest.approx(factors[0], rel=1e-6)
 
     def test_a_channel_that_never_varies_is_only_shifted(self):
         x = torch.stack([torch.full((9, 2), 3.0), torch.arange(18.0).reshape(9, 2)], dim=1)

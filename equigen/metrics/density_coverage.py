@@ -26,12 +26,12 @@ from torch import Tensor
 __all__ = ["density_and_coverage", "expected_coverage"]
 
 
-def density_and_coverage(real: Tensor, samples: Tensor, *, k: int = 5) -> tuple[float, float]:
+def density_and_coverage(samples: Tensor, real: Tensor, *, k: int = 5) -> tuple[float, float]:
     """Density and coverage of samples against real items, by exact nearest neighbours.
 
     Args:
-        real: (N, d), N > k.
         samples: (M, d), M >= 1.
+        real: (N, d), N > k.
         k: the ball of a real item reaches to its k-th nearest other real item.
 
     Returns:
@@ -42,7 +42,7 @@ def density_and_coverage(real: Tensor, samples: Tensor, *, k: int = 5) -> tuple[
 
     Example:
         >>> real = torch.arange(10.0)[:, None]
-        >>> density_and_coverage(real, real[:1], k=1)
+        >>> density_and_coverage(real[:1], real, k=1)
         (2.0, 0.2)
     """
     if real.ndim != 2 or samples.ndim != 2 or real.shape[1] != samples.shape[1] or not 1 <= k < len(real):

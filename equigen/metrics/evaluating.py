@@ -212,7 +212,7 @@ def _metrics(
     def in_features(samples: Tensor, real: Tensor) -> list[float]:
         samples, real = features(samples), features(real)
         distance = frechet_distance(samples, real)
-        return [distance, *density_and_coverage(real, samples, k=_K)] if n > _K else [distance]
+        return [distance, *density_and_coverage(samples, real, k=_K)] if n > _K else [distance]
 
     measure = partial(
         beside_floor,

@@ -28,19 +28,19 @@ def by_loops(real: Tensor, samples: Tensor, k: int) -> tuple[float, float]:
 @pytest.mark.parametrize(("n", "m", "k"), [(12, 9, 1), (12, 9, 3), (7, 20, 5), (6, 1, 5)])
 def test_against_loops(n, m, k):
     real, samples = gaussian(n, 3, 1), 0.8 * gaussian(m, 3, 2)
-    assert density_and_coverage(real, samples, k=k) == pytest.approx(by_loops(real, samples, k))
+    assert density_and_coverage(samples, real, k=k) == pytest.approx(by_loops(real, samples, k))
 
 
 def test_the_usual_k_is_five():
     real, samples = gaussian(30, 3, 1), gaussian(30, 3, 2)
-    assert density_and_coverage(real, samples) == density_and_coverage(real, samples, k=5)
+    assert density_and_coverage(samples, real) == density_and_coverage(samples, real, k=5)
     assert expected_coverage(30, 20) == expected_coverage(30, 20, k=5)
 
 
 def test_expectations_of_one_law():
     n, m, k, repeats = 40, 30, 3, 300
     found = torch.tensor(
-        [density_and_coverage(gaussian(n, 2, s), gaussian(m, 2, s + 5000), k=k) for s in range(repeats)]
+        [density_and_coverage(gaussian(m, 2, s + 5000), gaussian(n, 2, s), k=k) for s in range(repeats)]
     )
     error = found.std(0) / repeats**0.5
     gap = (found.mean(0) - torch.tensor([1.0, expected_coverage(n, m, k=k)])).abs()
@@ -52,7 +52,7 @@ def test_expectations_of_one_law():
 def test_expectation_does_not_depend_on_the_law():
     # The map x -> x^3 of one-dimensional items keeps the order but changes the law entirely.
     found = torch.tensor(
-        [density_and_coverage(gaussian(30, 1, s) ** 3, gaussian(30, 1, s + 900) ** 3, k=2)[1] for s in range(300)]
+        [density_and_coverage(gaussian(30, 1, s + 900) ** 3, gaussian(30, 1, s) ** 3, k=2)[1] for s in range(300)]
     )
     assert abs(found.mean() - expected_coverage(30, 30, k=2)) < 4 * found.std() / 300**0.5
 
@@ -60,8 +60,8 @@ def test_expectation_does_not_depend_on_the_law():
 def test_mode_collapse_costs_coverage_and_not_density():
     modes = torch.arange(4.0)[:, None].repeat(100, 2) * 20
     real, fresh = modes + gaussian(400, 2, 3), modes + gaussian(400, 2, 4)
-    density, coverage = density_and_coverage(real, fresh)
-    collapsed_density, collapsed_coverage = density_and_coverage(real, fresh[::4].repeat(4, 1))
+    density, coverage = density_and_coverage(fresh, real)
+    collapsed_density, collapsed_coverage = density_and_coverage(fresh[::4].repeat(4, 1), real)
     assert coverage > 0.9
     assert collapsed_coverage < 0.27
     assert collapsed_density > 0.7 * density
@@ -69,27 +69,27 @@ def test_mode_collapse_costs_coverage_and_not_density():
 
 def test_noise_costs_density():
     real, fresh = gaussian(300, 8, 5), gaussian(300, 8, 6)
-    density, _ = density_and_coverage(real, fresh)
-    noisy, _ = density_and_coverage(real, fresh + 2 * gaussian(300, 8, 7))
+    density, _ = density_and_coverage(fresh, real)
+    noisy, _ = density_and_coverage(fresh + 2 * gaussian(300, 8, 7), real)
     assert noisy < 0.3 * density
 
 
 def test_crowding_raises_density_above_one():
     real = gaussian(300, 4, 8)
-    assert density_and_coverage(real, 0.1 * gaussian(300, 4, 9))[0] > 1.3
+    assert density_and_coverage(0.1 * gaussian(300, 4, 9), real)[0] > 1.3
 
 
 def test_repeated_values_count():
     real = torch.zeros(8, 2)
-    assert density_and_coverage(real, torch.zeros(3, 2), k=5) == (8 / 5, 1.0)
+    assert density_and_coverage(torch.zeros(3, 2), real, k=5) == (8 / 5, 1.0)
 
 
 @pytest.mark.parametrize(("real", "samples", "k"), [((5, 2), (5, 2), 5), ((5, 2), (5, 3), 2), ((5, 2), (5, 2), 0)])
 def test_other_shapes_are_refused(real, samples, k):
     with pytest.raises(ValueError, match="k < N"):
-        density_and_coverage(torch.zeros(real), torch.zeros(samples), k=k)
+        density_and_coverage(torch.zeros(samples), torch.zeros(real), k=k)
 
 
 def test_no_samples_are_refused():
     with pytest.raises(ValueError, match="at least one"):
-        density_and_coverage(torch.zeros(9, 2), torch.zeros(0, 2))
+        density_and_coverage(torch.zeros(0, 2), torch.zeros(9, 2))

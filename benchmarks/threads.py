@@ -18,6 +18,7 @@ from benchmarks.measure import arguments, machine, record
 SETTINGS = {
     "default": {},
     "spin 2000": {"GOMP_SPINCOUNT": "2000"},
+    "spin 30000": {"GOMP_SPINCOUNT": "30000"},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
 }
 STEPS = 10

@@ -1,16 +1,13 @@
-"""How far a command is: a bar with a time estimate on a terminal, a short line every tenth elsewhere."""
+"""How far a command is: a bar with a time estimate on a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
 import sys
-import time
 from typing import Self, TextIO
 
 from tqdm import tqdm
 
 __all__ = ["Progress", "duration"]
-
-_PARTS = 10
 
 
 def duration(seconds: float) -> str:
@@ -29,7 +26,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Counts done parts of a whole on standard error.
+    """Shows on a terminal how many parts of a whole are done; other streams get only what is said.
 
     Args:
         name: what is being done.
@@ -41,9 +38,7 @@ class Progress:
 
     def __init__(self, name: str, total: int, unit: str, *, done: int = 0, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
-        self._name, self._total, self._unit = name, total, unit
-        self._first = self._done = done
-        self._start = time.monotonic()
+        self._done = done
         self._bar: tqdm | None = None
         if self._stream.isatty():
             look = {"unit": f" {unit}", "dynamic_ncols": True, "leave": False}
@@ -67,9 +62,6 @@ class Progress:
             if numbers:
                 self._bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items()}, refresh=False)
             self._bar.update(done - before)
-        elif self._part(done) > self._part(before):
-            self._stream.write(self._line(numbers) + "\n")
-            self._stream.flush()
 
     def say(self, message: str) -> None:
         """Write a line that stays, beside the bar if there is one."""
@@ -84,13 +76,3 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-    def _part(self, done: int) -> int:
-        return done * _PARTS // max(self._total, 1)
-
-    def _line(self, numbers: dict[str, float]) -> str:
-        spent = time.monotonic() - self._start
-        left = spent / max(self._done - self._first, 1) * (self._total - self._done)
-        shown = "".join(f", {name} {value:.4g}" for name, value in numbers.items())
-        when = f"about {duration(left)} left" if self._done < self._total else f"in {duration(spent)}"
-        return f"{self._name}: {self._done} of {self._total} {self._unit}{shown}, {when}"

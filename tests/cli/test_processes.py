@@ -79,14 +79,14 @@ def test_a_training_that_is_asked_to_stop_saves_and_says_so(tmp_path, signum, co
 def test_other_commands_stop_at_once(tmp_path, trained):
     for signum, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = start("sample", trained, "--n", "600", "--batch-size", "1", "--out", tmp_path / "new")
-        while "sample:" not in process.stderr.readline():
-            assert process.poll() is None
+        wait_for(tmp_path / "new", process)  # it is made when all is ready for the first step
         process.send_signal(signum)
         found, out, err = finish(process)
         assert (found, out) == (code, ""), err
         assert "Traceback" not in err
         assert err.splitlines()[-1].startswith("equigen: stopped by")
-    assert contents(tmp_path) == {}
+        assert contents(tmp_path) == {}
+        (tmp_path / "new").rmdir()
 
 
 def limited():

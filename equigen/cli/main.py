@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; None: those of this process.
     """
-    # Read by libgomp when torch is imported: threads that wait for each other give way soon. That costs a tenth on a
-    # quiet machine and spares the collapse that spinning brings on a shared one (benchmarks/threads.py).
+    # Read by libgomp when torch is imported: threads that wait for each other give way soon. That costs something on a
+    # quiet machine and gains more on a shared one (benchmarks/threads.py).
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     tokens = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in tokens

@@ -159,3 +159,27 @@ def test_the_version_is_the_packages(equigen):
     import equigen as package
 
     assert equigen("--version").out.strip() == package.__version__
+
+
+def test_a_folder_that_takes_no_samples_is_found_before_any_is_drawn(equigen, run, monkeypatch):
+    def drawn(*_, **__):
+        raise AssertionError("samples were drawn first")
+
+    monkeypatch.setattr("equigen.cli.sample._draw", drawn)
+    result = equigen("sample", run, "--n", "2", "--out", "/proc/none")
+    assert result.code == 1
+    assert "cannot be written" in result.err
+
+
+def test_a_split_too_small_to_train_on_names_its_flag(equigen, tmp_path):
+    np.save(tmp_path / "two.npy", np.random.default_rng(0).random((2, 9, 9)))
+    result = equigen("train", tmp_path / "two.npy", "--out", tmp_path / "run")
+    assert result.code == 1
+    assert "1 of 2 images" in result.err
+    assert "--held-out" in result.err
+
+
+def test_data_shows_a_spread_that_is_small_beside_its_offset(equigen, tmp_path):
+    images = np.linspace(1000.0, 1000.5, 4 * 81, dtype=np.float32).reshape(4, 9, 9)
+    np.save(tmp_path / "far.npy", images)
+    assert "1000 to 1000.5" in equigen("data", tmp_path / "far.npy").out

@@ -76,8 +76,24 @@ class TutorialUNet(nn.Module):
         self.times = nn.ModuleList([nn.Linear(_FEATURES, width) for width in widths])
         self.norms = nn.ModuleList([nn.GroupNorm(4 if k == 0 else 32, width) for k, width in enumerate(widths)])
 
-    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """F at images (B, C, H, W) and times (B,)."""
+    def forward(
+        self,
+        x: Tensor,
+        noise: Tensor,
+        label: Tensor | None = None,
+        value: Tensor | None = None,
+        structure: Tensor | None = None,
+    ) -> Tensor:
+        """F at images (B, C, H, W) and times (B,).
+
+        Raises:
+            ValueError: a label, a value or a structure, none of which the tutorial's network takes.
+        """
+        given = [name for name, c in (("label", label), ("value", value), ("structure", structure)) if c is not None]
+        if given:
+            raise ValueError(
+                f"{' and '.join(given)} given, but the tutorial's network takes no conditions and no masks: take UNet."
+            )
         angle = math.tau * noise[:, None] * self.frequencies.to(noise)
         embedding = functional.silu(self.embedding(torch.cat((angle.sin(), angle.cos()), dim=1)))
         skips: list[Tensor] = []

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy(
         "BoundSpace": "space",
         "Centred": "centred",
         "Euclidean": "euclidean",
+        "Masked": "masked",
         "Space": "space",
     },
 )

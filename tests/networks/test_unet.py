@@ -1,21 +1,10 @@
-"""The U-Net: sizes, padding, independence, initialisation."""
+"""The U-Net: sizes, padding, independence, initialisation, the names that stored models know."""
 
 import pytest
 import torch
 
 from equigen.networks.unet import UNet
-
-
-def shaken(*arguments, **options):
-    """A network whose every layer takes part: the branches that start at zero are moved."""
-    network, generator = UNet(*arguments, **options), torch.Generator().manual_seed(0)
-    for parameter in network.parameters():
-        parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    return network.eval()
-
-
-def images(*shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+from tests.networks.shaken import images, shaken
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 13), (10, 32, 17), (1, 28, 28), (2, 255, 8)])
@@ -37,6 +26,40 @@ def test_the_initial_weights_are_addressed():
     first, second, third = (UNet((1, 8, 8), channels=(4, 8), seed=s).state_dict() for s in (3, 3, 4))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["inward.weight"], third["inward.weight"])
+
+
+def test_options_leave_the_other_initial_weights_as_they_are():
+    plain, rich = UNet((1, 8, 8), (4, 8)), UNet((1, 8, 8), (4, 8), classes=3, values=2, attention=True)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(rich.state_dict()[name], value)
+        assert rich.state_dict()[name].stride() == value.stride()
+    assert not torch.equal(plain.inward.weight, UNet((1, 8, 8), (4, 8), seed=1, classes=3).inward.weight)  # the control
+
+
+def test_stored_models_find_their_names():
+    """The names and shapes of format 1: what a model on disk holds."""
+    kinds = {
+        "conv_1": ["weight", "bias"],
+        "conv_2": ["weight", "bias"],
+        "identity": ["weight", "bias"],
+        "modulation": ["weight", "bias"],
+        "norm_1": ["weight", "bias"],
+        "norm_2": ["weight", "bias"],
+    }
+
+    def block(name, identity):
+        return [f"{name}.{k}.{part}" for k, parts in kinds.items() for part in parts if identity or k != "identity"]
+
+    expected = [f"{name}.{part}" for part in ("weight", "bias") for name in ("embedding.dense.0", "embedding.dense.2")]
+    expected += [f"{name}.{part}" for part in ("weight", "bias") for name in ("inward", "outward.0", "outward.2")]
+    expected += [f"{name}.conv.{part}" for part in ("weight", "bias") for name in ("down.1", "up.2")]
+    expected += [*block("down.0", False), *block("down.2", True), *block("middle", False)]
+    expected += [name for k in (0, 1, 3, 4) for name in block(f"up.{k}", True)]
+    state = UNet((1, 8, 8), channels=(4, 8)).state_dict()
+    assert sorted(state) == sorted(expected)
+    assert state["up.3.conv_1.weight"].shape == (4, 12, 3, 3)
+    options = set(UNet((1, 8, 8), channels=(4, 8), classes=3, values=2, attention=True).state_dict()) - set(state)
+    assert {name.split(".")[0] for name in options} == {"label_embedding", "value_embedding", "self_attention"}
 
 
 def test_every_parameter_gets_a_gradient():
@@ -81,6 +104,11 @@ def test_circular_padding_commutes_with_shifts_by_the_coarsest_pixel():
         (((1, 8, 8),), {"blocks": 0}),
         (((1, 8, 8),), {"channels": (4, 4, 4, 4, 4)}),
         (((1, 10, 8),), {"channels": (4, 4, 4), "circular": True}),
+        (((1, 8, 8),), {"classes": -1}),
+        (((1, 8, 8),), {"values": -2}),
+        (((1, 8, 8),), {"patch": 0}),
+        (((1, 8, 8),), {"patch": 4}),  # two positions cannot be halved twice
+        (((1, 12, 12),), {"channels": (4, 4), "patch": 4, "circular": True}),
     ],
 )
 def test_what_does_not_fit_is_refused_at_construction(arguments, options):

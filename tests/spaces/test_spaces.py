@@ -7,13 +7,19 @@ from equigen.random import Stream
 from equigen.spaces.batch import Batch
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 1], [1, 0, 0, 0, 0]], dtype=torch.bool)
+VALID = torch.tensor(
+    [[[1, 1, 1], [1, 1, 1]], [[1, 1, 0], [1, 1, 0]], [[0, 1, 0], [0, 1, 1]], [[0, 0, 0], [0, 0, 1]]], dtype=torch.bool
+)[:, None]
 ALL_SPACES = [
     pytest.param(Euclidean(3), None, id="vectors"),
     pytest.param(Euclidean(2, 4, 3), None, id="images"),
     pytest.param(Centred(5, 3), None, id="clouds"),
     pytest.param(Centred(5, 3), MASK, id="ragged clouds"),
+    pytest.param(Masked(2, 2, 3), None, id="whole images"),
+    pytest.param(Masked(2, 2, 3), VALID, id="masked images"),
 ]
 
 
@@ -101,6 +107,29 @@ def test_the_control_a_mean_over_padding_is_seen():
     assert float((again - wrong).abs().max()) > 1e-2  # it is not even a projection
 
 
+@pytest.mark.parametrize("there", [torch.nan, torch.inf, 1e30])
+def test_what_stands_in_invalid_pixels_changes_nothing(there):
+    space = Masked(2, 2, 3)
+    bound, x = space.at(VALID), points(space)
+    y = torch.where(VALID, x, there)
+    assert torch.equal(bound.project(x), bound.project(y))
+    assert torch.equal(bound.inner(x, x), bound.inner(y, y))
+    assert bool((bound.project(y)[~VALID.expand_as(y)] == 0).all())
+    assert bound.ndof.tolist() == [12.0, 8.0, 6.0, 2.0]
+
+
+def test_the_control_a_product_with_the_mask_keeps_what_is_not_a_number():
+    x = torch.where(VALID, points(Masked(2, 2, 3)), torch.nan)
+    assert bool((x * VALID).isnan().any())
+    assert not bool(Masked(2, 2, 3).at(VALID).project(x).isnan().any())
+
+
+def test_a_mask_of_ones_is_no_mask():
+    space, ones = Masked(2, 2, 3), torch.ones(4, 1, 2, 3, dtype=torch.bool)
+    assert torch.equal(noise(space.at(ones), torch.arange(4)), noise(Euclidean(2, 2, 3).at(), torch.arange(4)))
+    assert torch.equal(space.at(ones).ndof, space.at().ndof.expand(4))
+
+
 def test_a_longer_padding_changes_nothing():
     short, long = Centred(5, 3).at(MASK), Centred(8, 3).at(torch.nn.functional.pad(MASK, (0, 3)))
     z = noise(long, torch.arange(4))
@@ -125,6 +154,14 @@ def test_clouds_are_centred_and_translations_vanish():
         lambda: Centred(5, 3).at(torch.ones(2, 5)),
         lambda: Centred(5, 3).at(torch.ones(2, 4, dtype=torch.bool)),
         lambda: Centred(5, 3).at(torch.zeros(2, 5, dtype=torch.bool)),
+        lambda: Masked(28, 28),
+        lambda: Masked(1, 0, 28),
+        lambda: Masked(1, 2.0, 28),
+        lambda: Masked(2, 2, 3).at(VALID.float()),
+        lambda: Masked(2, 2, 3).at(VALID[:, 0]),
+        lambda: Masked(2, 2, 3).at(VALID.expand(4, 2, 2, 3)),
+        lambda: Masked(2, 2, 3).at(VALID.mT),
+        lambda: Masked(2, 2, 3).at(torch.zeros(1, 1, 2, 3, dtype=torch.bool)),
         lambda: Batch(torch.zeros(3, 2), torch.arange(2), 3),
     ],
 )

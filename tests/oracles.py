@@ -13,14 +13,6 @@ def kolmogorov_distance(values, cdf):
     return float(torch.maximum(grid[1:] - ordered, ordered - grid[:-1]).max())
 
 
-def order_of(error, counts):
-    """The order of a method, measured: minus the slope of ln(error) against ln(number of steps), by least squares."""
-    x = torch.tensor([math.log(n) for n in counts], dtype=torch.float64)
-    y = torch.tensor([math.log(error(n)) for n in counts], dtype=torch.float64)
-    x, y = x - x.mean(), y - y.mean()
-    return -float((x * y).sum() / (x * x).sum())
-
-
 def gauss_legendre(f, low, high, pieces=120):
     """The integral of f from low to high, 5 points on each of many pieces that shrink toward both ends."""
     inner, outer = (math.sqrt(5 - 2 * math.sqrt(10 / 7)) / 3, math.sqrt(5 + 2 * math.sqrt(10 / 7)) / 3)

@@ -1,7 +1,7 @@
 """Time grids: where a solver stops on its way from t_max to t_min.
 
-A grid of n intervals has n + 1 times, descending, float64; its first is exactly t_max and its last exactly t_min, so
-that no last step is wasted or runs past the end. A grid of 0 intervals is t_max alone.
+A grid of n intervals has n + 1 times, descending, float64; its first is exactly t_max and its last exactly t_min (or
+where it is told to end), so that no last step is wasted or runs past the end. A grid of 0 intervals is t_max alone.
 """
 
 from __future__ import annotations
@@ -18,11 +18,17 @@ __all__ = ["KarrasGrid", "LogSNRGrid", "TimeGrid", "UniformGrid"]
 
 
 class TimeGrid(ABC):
-    """A rule that places times."""
+    """A rule that places times.
+
+    Attributes:
+        end: the last time, or None for the schedule's t_min.
+    """
+
+    end: float | None = None
 
     @abstractmethod
     def places(self, schedule: Schedule, u: Tensor) -> Tensor:
-        """Times at the places u in (0, 1), float64, decreasing in u; 0 stands for t_max and 1 for t_min."""
+        """Times at the places u in (0, 1), float64, decreasing in u; 0 stands for t_max and 1 for the end."""
 
     def __call__(self, schedule: Schedule, intervals: int) -> Tensor:
         """The grid.
@@ -35,14 +41,20 @@ class TimeGrid(ABC):
             Times (intervals + 1,), float64, descending.
 
         Raises:
-            ValueError: a negative number.
+            ValueError: a negative number, or an end outside the schedule's times.
         """
         if intervals < 0:
             raise ValueError(f"intervals is {intervals}, but a time grid needs 0 or more: give steps >= 1.")
+        end = schedule.t_min if self.end is None else self.end
+        if not schedule.t_min <= end < schedule.t_max:
+            raise ValueError(
+                f"end is {end}, but the times of {schedule} run from {schedule.t_min} to {schedule.t_max}: "
+                f"end={schedule.t_min}, or a schedule with another t_min."
+            )
         if intervals == 0:
             return torch.tensor([schedule.t_max], dtype=torch.float64)
         u = torch.arange(1, intervals, dtype=torch.float64) / intervals
-        ends = torch.tensor([schedule.t_max, schedule.t_min], dtype=torch.float64)
+        ends = torch.tensor([schedule.t_max, end], dtype=torch.float64)
         return torch.cat((ends[:1], self.places(schedule, u), ends[1:]))
 
 
@@ -50,15 +62,23 @@ class TimeGrid(ABC):
 class UniformGrid(TimeGrid):
     """Equal steps in time.
 
+    Args:
+        end: the last time; None for the schedule's t_min.
+
     Example:
         >>> from equigen.diffusion import EDM
         >>> UniformGrid()(EDM(t_min=1.0, t_max=3.0), 2).tolist()
         [3.0, 2.0, 1.0]
+        >>> UniformGrid(end=2.0)(EDM(t_min=1.0, t_max=3.0), 2).tolist()
+        [3.0, 2.5, 2.0]
     """
 
+    end: float | None = None
+
     def places(self, schedule: Schedule, u: Tensor) -> Tensor:
-        """t_max + u (t_min - t_max)."""
-        return schedule.t_max + u * (schedule.t_min - schedule.t_max)
+        """t_max + u (end - t_max)."""
+        end = schedule.t_min if self.end is None else self.end
+        return schedule.t_max + u * (end - schedule.t_max)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every solver on Gaussian data in float64: declared order, exact recursions, no NaN, batch independence, noise."""
+"""Every solver in float64: declared order against the quantile map, exact recursions, ends, no NaN, what it uses."""
 
 import itertools
 import math
@@ -6,45 +6,33 @@ import math
 import pytest
 import torch
 
+from equigen import store
 from equigen.diffusion import (
     EDM,
-    Cosine,
+    Ancestral,
     Diagonal,
     DPMSolver2M,
     Euler,
     EulerMaruyama,
     Gaussian,
-    GeometricNoise,
     Heun,
     Isotropic,
     KarrasGrid,
     LogSNRGrid,
-    RectifiedFlow,
-    SubVariancePreserving,
+    PredictorCorrector,
     UniformGrid,
-    VarianceExploding,
     VariancePreserving,
     integrate,
 )
 from equigen.diffusion.solvers.solver import AddressedNoise, Solver, State
 from equigen.spaces.euclidean import Euclidean
+from equigen.testing import assert_order
+from tests.diffusion.methods import ALL_SOLVERS, FLOWS, MILD, STEPPERS
+from tests.diffusion.mixture import MixtureDenoiser, density, ends
 from tests.diffusion.processes import ALL_SCHEDULES
-from tests.oracles import order_of
 
-ALL_SOLVERS = {"euler": Euler(), "heun": Heun(), "dpm++2m": DPMSolver2M(), "euler-maruyama": EulerMaruyama()}
-FLOWS = [name for name, solver in ALL_SOLVERS.items() if not solver.draws]
-# Times that keep the problem away from the stiff ends, so that the asymptotic order shows at moderate counts.
-MILD = {
-    "geometric 25": GeometricNoise(25.0, t_min=0.1),
-    "geometric 1/2": GeometricNoise(0.5, t_min=0.05),
-    "geometric 1": GeometricNoise(1.0, t_min=0.05),
-    "ve": VarianceExploding(0.05, 5.0, t_min=0.2),
-    "vp": VariancePreserving(t_min=0.05),
-    "sub-vp": SubVariancePreserving(t_min=0.05),
-    "cosine": Cosine(t_min=0.05, t_max=0.9),
-    "edm": EDM(t_min=0.05, t_max=3.0),
-    "rectified flow": RectifiedFlow(t_min=0.05, t_max=0.9),
-}
+COUNTS = (128, 256, 512)
+STOCHASTIC = [name for name, solver in STEPPERS.items() if solver.draws]
 VARIANCES = torch.tensor([0.25, 1.0, 2.0], dtype=torch.float64)
 MEAN = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
 LAW = Gaussian(MEAN, Diagonal(VARIANCES))
@@ -54,37 +42,36 @@ def std(schedule, t, c=VARIANCES):
     return torch.sqrt(schedule.alpha(t) ** 2 * c + schedule.sigma(t) ** 2)
 
 
-def exact_flow(schedule, x, times):
-    """The probability flow keeps (x - alpha m) / std, coordinate by coordinate."""
-    t, s = times[0], times[-1]
-    scaled = (x - schedule.alpha(t) * MEAN) / std(schedule, t)
-    return schedule.alpha(s) * MEAN + scaled * std(schedule, s)
-
-
 def start(schedule, n=4):
     generator = torch.Generator().manual_seed(0)
     t = torch.tensor(schedule.t_max, dtype=torch.float64)
     return schedule.alpha(t) * MEAN + std(schedule, t) * torch.randn(n, 3, dtype=torch.float64, generator=generator)
 
 
-def flow_error(solver, schedule, grid):
-    x = start(schedule)
+def test_every_solver_of_the_table_is_examined():
+    assert {type(solver) for solver in ALL_SOLVERS.values()} == {store.resolve(name) for name in store.SOLVERS}
 
+
+# --- deterministic ones: the flow of a two-component mixture is its quantile map
+
+
+def flow_error(solver, schedule, grid):
     def error(n):
         times = grid(schedule, n)
-        found = integrate(solver, LAW.denoiser(schedule), x, times)
-        return float((found - exact_flow(schedule, x, times)).square().mean().sqrt())
+        x, expected = ends(schedule, times)
+        return float((integrate(solver, MixtureDenoiser(schedule), x, times) - expected).square().mean().sqrt())
 
     return error
 
 
-@pytest.mark.parametrize("grid", [KarrasGrid(3.0), LogSNRGrid(), UniformGrid()], ids=lambda grid: type(grid).__name__)
-@pytest.mark.parametrize("name", MILD)
+GRIDS = [KarrasGrid(3.0), LogSNRGrid(), UniformGrid()]
+WHERE = [(name, GRIDS[0]) for name in MILD] + [(name, grid) for name in ("vp", "edm") for grid in GRIDS[1:]]
+
+
+@pytest.mark.parametrize(("name", "grid"), WHERE, ids=lambda value: value if isinstance(value, str) else str(value))
 @pytest.mark.parametrize("method", FLOWS)
 def test_the_order_is_the_declared_one(method, name, grid):
-    solver = ALL_SOLVERS[method]
-    measured = order_of(flow_error(solver, MILD[name], grid), (256, 512, 1024))
-    assert abs(measured - solver.order) < 0.2
+    assert_order(flow_error(STEPPERS[method], MILD[name], grid), STEPPERS[method].order, COUNTS)
 
 
 class EulerWithStaleTime(Solver):
@@ -98,46 +85,268 @@ class EulerWithStaleTime(Solver):
 
 
 def test_the_control_a_solver_of_lower_order_is_seen():
-    error = flow_error(EulerWithStaleTime(), MILD["edm"], KarrasGrid(3.0))
-    assert abs(order_of(error, (256, 512, 1024)) - 2) > 0.5
-
-
-def recursion(schedule, times, c, noise=1.0):
-    """The variance that Euler-Maruyama gives on N(0, c), step by step."""
-    v = float(std(schedule, times[0], torch.tensor(c))) ** 2
-    for t, s in itertools.pairwise(times):
-        h, f, g = float(t - s), float(schedule.drift(t)), float(schedule.diffusion(t))
-        variance = float(schedule.alpha(t)) ** 2 * c + float(schedule.sigma(t)) ** 2
-        v = (1 + h * (-f - g**2 / variance)) ** 2 * v + noise * g**2 * h
-    return v
+    with pytest.raises(AssertionError, match=r"order is 0\.99"):
+        assert_order(flow_error(EulerWithStaleTime(), MILD["edm"], KarrasGrid(3.0)), 2, COUNTS)
 
 
 @pytest.mark.parametrize("name", MILD)
-def test_euler_maruyama_follows_its_variance_recursion(name):
+def test_ddim_is_eulers_method_on_the_clean_scale_over_the_relative_noise(name):
+    schedule, grid = MILD[name], UniformGrid()
+    times, x = grid(schedule, 9), start(schedule)
+    noise = schedule.relative_noise(times)
+    straight = EDM(float(noise[-1]) * 0.5, float(noise[0]) * 2)  # x / alpha over r has the kernel of EDM
+    found = integrate(Ancestral(eta=0.0), LAW.denoiser(schedule), x, times) / schedule.alpha(times[-1])
+    expected = integrate(Euler(), LAW.denoiser(straight), x / schedule.alpha(times[0]), noise)
+    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
+    if name not in ("edm", "rectified flow"):  # the control: in time Euler's method is another one
+        other = integrate(Euler(), LAW.denoiser(schedule), x, times) / schedule.alpha(times[-1])
+        assert float((other - expected).abs().max()) > 1e-6
+
+
+# --- stochastic ones: on N(0, c) a step is linear, so what it does to a variance is known from unit vectors
+
+
+def variances(solver, schedule, times, c):
+    """The variance after each step, by what the step itself makes of x = 1 and of each of its draws."""
+    denoiser = Gaussian(torch.zeros(1), Isotropic(c)).denoiser(schedule)
+    units = torch.eye(1 + solver.draws, dtype=torch.float64)
+    state, found = solver.init(units[:, :1], len(times) - 1), [float(std(schedule, times[0], torch.tensor(c))) ** 2]
+    for t, s in itertools.pairwise(times):
+        state = solver.step(denoiser, State(units[:, :1], state.memory), t, s, lambda k: units[:, 1 + k : 2 + k])
+        found.append(float(state.x[0]) ** 2 * found[-1] + float(state.x[1:].square().sum()))
+    return found
+
+
+def field(schedule, t, c):
+    """v(x, t) / x, by the derivative of ln std."""
+    return (schedule.alpha(t) * schedule.alpha_rate(t) * c + schedule.sigma(t) * schedule.sigma_rate(t)) / std(
+        schedule, t, c
+    ) ** 2
+
+
+def formula(solver, schedule, t, s, c, v, steps):
+    """The variance at s from that at t, in closed form."""
+    alpha, sigma, V = schedule.alpha(t), schedule.sigma(t), std(schedule, t, c) ** 2
+    if isinstance(solver, EulerMaruyama):
+        h, f, g = t - s, schedule.drift(t), schedule.diffusion(t)
+        return (1 - h * f - h * g**2 / V) ** 2 * v + g**2 * h
+    if isinstance(solver, PredictorCorrector):
+        size = 2 * solver.snr**2 * sigma**2
+        return formula(EulerMaruyama(), schedule, t, s, c, (1 - size / V) ** 2 * v + 2 * size, steps)
+    if isinstance(solver, Ancestral):
+        fresh = solver.eta**2 * (1 - (schedule.relative_noise(s) / schedule.relative_noise(t)) ** 2)
+        gain, sigma_s = alpha * c / V, schedule.sigma(s)
+        kept = torch.sqrt(sigma_s**2 * (1 - fresh)) / sigma
+        return (schedule.alpha(s) * gain + kept * (1 - alpha * gain)) ** 2 * v + fresh * sigma_s**2
+    low, high = solver.churn_low, solver.churn_high
+    r, most = sigma / alpha, schedule.relative_noise(torch.tensor(schedule.t_max, dtype=torch.float64))
+    r_hat = torch.minimum(r * (1 + min(solver.churn / steps, math.sqrt(2) - 1)), most) if low <= r <= high else r
+    hat = schedule.time_at_noise(r_hat)
+    v, h = (schedule.alpha(hat) / alpha) ** 2 * v + schedule.alpha(hat) ** 2 * (r_hat**2 - r**2), s - hat
+    first, second = field(schedule, hat, c), field(schedule, s, c)
+    return (1 + h / 2 * (first + second * (1 + h * first))) ** 2 * v
+
+
+@pytest.mark.parametrize("name", MILD)
+@pytest.mark.parametrize("method", STOCHASTIC)
+def test_the_variance_follows_its_closed_form(method, name):
+    solver, schedule, c = STEPPERS[method], MILD[name], torch.tensor(0.5, dtype=torch.float64)
+    times = KarrasGrid(3.0)(schedule, 30)
+    found = variances(solver, schedule, times, 0.5)
+    for k, (t, s) in enumerate(itertools.pairwise(times)):
+        expected = float(formula(solver, schedule, t, s, c, found[k], 30))
+        assert found[k + 1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_control_a_little_less_noise_breaks_the_closed_form():
+    schedule, c = MILD["vp"], torch.tensor(0.5, dtype=torch.float64)
+    times = KarrasGrid(3.0)(schedule, 30)
+    found = variances(Ancestral(eta=0.999), schedule, times, 0.5)
+    expected = float(formula(Ancestral(), schedule, times[3], times[4], c, found[3], 30))
+    assert found[4] != pytest.approx(expected, rel=1e-9)
+
+
+def variance_error(solver, schedule):
+    def error(n):
+        times = KarrasGrid(3.0)(schedule, n)
+        return abs(
+            variances(solver, schedule, times, 0.5)[-1] - float(std(schedule, times[-1], torch.tensor(0.5))) ** 2
+        )
+
+    return error
+
+
+@pytest.mark.parametrize("name", MILD)
+@pytest.mark.parametrize("method", [name for name in STOCHASTIC if STEPPERS[name].order])
+def test_the_weak_order_on_normal_data_is_the_declared_one(method, name):
+    assert_order(variance_error(STEPPERS[method], MILD[name]), STEPPERS[method].order, COUNTS)
+
+
+class LessNoise(EulerMaruyama):
+    """The planted fault: the draws are too small."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def step(self, denoiser, state, t, s, noise):
+        return super().step(denoiser, state, t, s, lambda k: self.factor * noise(k))
+
+
+def test_the_control_noise_of_the_wrong_size_has_no_order():
+    with pytest.raises(AssertionError, match="order is"):
+        assert_order(variance_error(LessNoise(0.999), MILD["edm"]), 1, (512, 1024, 2048))
+
+
+def test_churn_shows_its_order_only_where_it_is_not_cut_off():
+    """gamma = churn / n is cut off at 0.414, so the added noise shrinks with the step only for n > churn / 0.414."""
+    error = variance_error(Heun(churn=100.0), MILD["edm"])
+    assert_order(error, 2, (400, 800, 1600))
+    with pytest.raises(AssertionError, match="order is"):
+        assert_order(error, 2, (60, 120, 240))  # 100 / 0.414 = 242
+
+
+def test_churn_at_the_bounds():
+    """No noise is added beyond t_max, above or below the bounds, nor by a churn of 0."""
+    schedule, x = EDM(0.1, 10.0), torch.ones(1, 3, dtype=torch.float64)
+    denoiser, t = LAW.denoiser(schedule), lambda value: torch.tensor(value, dtype=torch.float64)
+
+    def step(solver, at, z=1.0):
+        return solver.step(denoiser, solver.init(x, 10), t(at), t(0.5 * at), lambda k: torch.full_like(x, z)).x
+
+    for solver, at in (
+        (Heun(churn=5.0), 10.0),
+        (Heun(churn=5.0, churn_low=2.0), 1.0),
+        (Heun(churn=5.0, churn_high=0.5), 1.0),
+    ):
+        assert torch.equal(step(solver, at), step(Heun(), at))
+    assert not torch.allclose(step(Heun(churn=5.0), 1.0), step(Heun(), 1.0))
+    assert torch.equal(step(Heun(churn=5.0, noise_scale=2.0), 1.0, z=0.5), step(Heun(churn=5.0), 1.0))
+
+
+@pytest.mark.parametrize("name", MILD)
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+def test_ancestral_sampling_is_exact_where_the_data_are_one_point(name, eta):
+    schedule, times = MILD[name], UniformGrid()(MILD[name], 3)
+    denoiser = Gaussian(torch.full((1,), 2.0), Isotropic(0.0)).denoiser(schedule)
+    v = float(schedule.sigma(times[0])) ** 2
+    units = torch.eye(2, dtype=torch.float64)
+    for t, s in itertools.pairwise(times):
+        x = schedule.alpha(t) * 2.0 + units[:, :1]
+        moved = Ancestral(eta).step(denoiser, State(x), t, s, lambda k: units[:, 1:]).x - schedule.alpha(s) * 2.0
+        v = float(moved[0]) ** 2 * v + float(moved[1]) ** 2
+        assert v == pytest.approx(float(schedule.sigma(s)) ** 2, rel=1e-12)
+
+
+# --- the law of a stochastic solver on the mixture, as masses on nodes
+
+
+def kernel(points, nodes, width):
+    return torch.exp(-0.5 * ((points[:, None] - nodes) / width) ** 2) / (width * math.sqrt(2 * math.pi))
+
+
+def fourth_moment(solver, schedule, n, nodes=500):
+    """E x^4 at t_min, the density carried from step to step: on EDM the noise of these solvers does not depend on x."""
+    times, denoiser = KarrasGrid(3.0)(schedule, n), MixtureDenoiser(schedule)
+    place = torch.linspace(-6, 6, nodes, dtype=torch.float64) * std(schedule, times[0], torch.tensor(1.0))
+    mass = density(schedule, place, times[0]) * place.diff()[0]
+    state = solver.init(place[:, None], n)
+    for t, s in itertools.pairwise(times):
+        still, one = (
+            solver.step(denoiser, State(place[:, None], state.memory), t, s, lambda k, z=z: torch.full((nodes, 1), z))
+            .x.flatten()
+            .double()
+            for z in (0.0, 1.0)
+        )
+        width = float((one - still).mean())
+        reach = min(float(still.abs().max()), 6 * float(std(schedule, s, torch.tensor(1.0)))) + 6 * width
+        place = torch.linspace(-reach, reach, nodes, dtype=torch.float64)
+        mass = kernel(place, still, width) @ mass * place.diff()[0]
+    return float((mass * place**4).sum() / mass.sum())
+
+
+def exact_fourth_moment(schedule):
+    t = torch.tensor(schedule.t_min, dtype=torch.float64)
+    x = torch.linspace(-6, 6, 4001, dtype=torch.float64)
+    return float((density(schedule, x, t) * x**4).sum() * x.diff()[0])
+
+
+@pytest.mark.parametrize("method", ["euler-maruyama", "ancestral 1/2", "ancestral"])
+def test_the_weak_order_on_a_mixture_is_the_declared_one(method):
+    schedule = EDM(t_min=0.4, t_max=2.0)
+    exact = exact_fourth_moment(schedule)
+    assert_order(lambda n: abs(fourth_moment(STEPPERS[method], schedule, n) - exact), 1, (16, 32, 64))
+
+
+# --- the corrector: its bias
+
+
+@pytest.mark.parametrize("solver", [EulerMaruyama(), PredictorCorrector(), PredictorCorrector(snr=0.5)], ids=str)
+@pytest.mark.parametrize("name", ["geometric 25", "vp", "edm"])
+def test_samples_have_the_variance_of_the_recursion(name, solver):
     schedule, c, n = MILD[name], 0.5, 20000
     law, times = Gaussian(torch.zeros(2), Isotropic(c)), UniformGrid()(MILD[name], 20)
-    space, items = Euclidean(2).at(), torch.arange(20000)
-    x = (
-        std(schedule, times[0], torch.tensor(c))
-        * torch.randn(n, 2, generator=torch.Generator().manual_seed(1)).double()
-    )
-    noise = AddressedNoise(space, 0, items, 20, x)
-    found = float(integrate(EulerMaruyama(), law.denoiser(schedule), x, times, noise).var())
-    expected = recursion(schedule, times, c)
+    z = torch.randn(n, 2, generator=torch.Generator().manual_seed(1)).double()
+    x = std(schedule, times[0], torch.tensor(c)) * z
+    noise = AddressedNoise(Euclidean(2).at(), 0, torch.arange(n), 20, x)
+    found = float(integrate(solver, law.denoiser(schedule), x, times, noise).var())
+    expected = variances(solver, schedule, times, c)[-1]
     assert abs(found / expected - 1) < 5 * math.sqrt(2 / (2 * n))
     # The control: a tenth less noise would be seen.
-    assert abs(recursion(schedule, times, c, noise=0.9) / expected - 1) > 5 * math.sqrt(2 / (2 * n))
+    less = variances(LessNoise(0.9), schedule, times, c)[-1] / variances(EulerMaruyama(), schedule, times, c)[-1]
+    assert 1 - less > 5 * math.sqrt(2 / (2 * n))
 
 
-@pytest.mark.parametrize("name", MILD)
-def test_euler_maruyama_has_weak_order_one(name):
-    schedule, c = MILD[name], 0.5
+@pytest.mark.parametrize("name", ["geometric 25", "vp", "edm"])
+def test_more_steps_do_not_remove_the_bias_of_the_corrector(name):
+    """With many steps it decides alone, and its fixed point is V / (1 - epsilon / (2 V))."""
+    schedule, c, snr = MILD[name], 0.5, 0.4
+    t = schedule.time_at_noise(torch.tensor(1.0, dtype=torch.float64))
+    times = UniformGrid(end=float(t))(schedule, 500)
+    V, size = float(std(schedule, t, torch.tensor(c))) ** 2, 2 * snr**2 * float(schedule.sigma(t)) ** 2
+    bias = V / (1 - size / (2 * V)) - V
+    assert variances(PredictorCorrector(snr), schedule, times, c)[-1] - V == pytest.approx(bias, rel=0.1)
+    without = variances(PredictorCorrector(snr=0.0), schedule, times, c)[-1] - V  # the control
+    assert abs(without) < 0.1 * bias
 
-    def error(n):
-        times = UniformGrid()(schedule, n)
-        return abs(recursion(schedule, times, c) - float(std(schedule, times[-1], torch.tensor(c))) ** 2)
 
-    assert abs(order_of(error, (512, 1024, 2048)) - EulerMaruyama().order) < 0.2
+def test_a_corrector_of_no_strength_is_euler_maruyama():
+    schedule = MILD["vp"]
+    times = UniformGrid()(schedule, 10)
+    assert variances(PredictorCorrector(snr=0.0), schedule, times, 0.5) == pytest.approx(
+        variances(EulerMaruyama(), schedule, times, 0.5), rel=1e-12
+    )
+
+
+def test_the_measured_norm_of_the_tutorial():
+    """epsilon = 2 (snr sqrt(d) / mean |score|)^2, which is 2 snr^2 sigma^2 where the score is pure noise."""
+    schedule, x = EDM(), torch.randn(8, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 40.0
+    denoiser = Gaussian(torch.zeros(50), Isotropic(1e-6)).denoiser(schedule)
+    t = torch.tensor(40.0, dtype=torch.float64)
+    score = denoiser.score(x, t)
+    solver = PredictorCorrector(norm="batch-mean")
+    size = 2 * (0.16 * math.sqrt(50) / float(score.norm(dim=1).mean())) ** 2
+    moved = solver.step(denoiser, State(x), t, t, lambda k: torch.zeros_like(x)).x - x
+    torch.testing.assert_close(moved, size * score)
+    assert size == pytest.approx(2 * (0.16 * 40.0) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "words"),
+    [
+        (lambda: Ancestral(eta=1.5), "eta is 1.5"),
+        (lambda: Ancestral(eta=float("nan")), "eta is nan"),
+        (lambda: Heun(churn=-1.0), "churn is -1"),
+        (lambda: Heun(churn_low=2.0, churn_high=1.0), "low <= high"),
+        (lambda: PredictorCorrector(snr=1.0), "snr is 1"),
+        (lambda: PredictorCorrector(norm="each"), "norm is 'each'"),
+    ],
+)
+def test_what_no_solver_is_made_of(attempt, words):
+    with pytest.raises(ValueError, match=words):
+        attempt()
+
+
+# --- all of them
 
 
 @pytest.mark.parametrize("name", ALL_SCHEDULES)
@@ -149,19 +358,23 @@ def test_no_nan_for_any_number_of_steps(method, name, dtype):
     for grid in (KarrasGrid(), LogSNRGrid(), UniformGrid()):
         for n in (1, 2, 3, 11):
             noise = AddressedNoise(Euclidean(3).at(), 0, torch.arange(4), n, x)
-            found = integrate(solver, LAW.denoiser(schedule), x, grid(schedule, n), noise)
+            times = grid(schedule, n)
+            found = integrate(solver, LAW.denoiser(schedule), x, times, noise)
             assert found.dtype == dtype
             assert bool(found.isfinite().all())
 
 
-@pytest.mark.parametrize("method", ALL_SOLVERS)
+@pytest.mark.parametrize("method", STEPPERS)
 def test_the_last_step_ends_at_t_min(method):
     seen = []
 
-    class Spy(type(ALL_SOLVERS[method])):
+    class Spy(Solver):
+        def init(self, x, steps):
+            return STEPPERS[method].init(x, steps)
+
         def step(self, denoiser, state, t, s, noise):
             seen.append((float(t), float(s)))
-            return super().step(denoiser, state, t, s, noise)
+            return STEPPERS[method].step(denoiser, state, t, s, noise)
 
     schedule = EDM()
     x = start(schedule)
@@ -177,36 +390,9 @@ def test_the_last_step_ends_at_t_min(method):
     assert [s for _, s in seen[:-1]] == [t for t, _ in seen[1:]]
 
 
-class Coupled(Euler):
-    """The planted fault: a step that depends on the batch."""
-
-    def step(self, denoiser, state, t, s, noise):
-        velocity = denoiser.velocity(state.x, t)
-        return State(state.x + (s - t) * velocity * (1 + 1e-6 * velocity.norm()))
-
-
-def batch_gap(solver):
-    schedule = EDM()
-    x, times = start(schedule, 16), KarrasGrid()(EDM(), 12)
-    run = lambda x, items: integrate(  # noqa: E731
-        solver, LAW.denoiser(schedule), x, times, AddressedNoise(Euclidean(3).at(), 0, items, 12, x)
-    )
-    whole = run(x, torch.arange(16))
-    return float((run(x[5:6], torch.tensor([5])) - whole[5:6]).abs().max())
-
-
-@pytest.mark.parametrize("method", ALL_SOLVERS)
-def test_a_sample_does_not_depend_on_its_batch(method):
-    assert batch_gap(ALL_SOLVERS[method]) < 1e-13
-
-
-def test_the_control_a_batch_shared_step_is_seen():
-    assert batch_gap(Coupled()) > 1e-9
-
-
-@pytest.mark.parametrize("method", ALL_SOLVERS)
+@pytest.mark.parametrize("method", STEPPERS)
 def test_what_a_solver_declares_is_what_it_uses(method):
-    solver, schedule, calls, draws = ALL_SOLVERS[method], EDM(), [], []
+    solver, schedule, calls, draws = STEPPERS[method], EDM(), [], []
     denoiser = LAW.denoiser(schedule)
     denoiser.register_forward_hook(lambda *_: calls.append(1))
     x = start(schedule)

@@ -42,3 +42,14 @@ def test_refusals():
         UniformGrid()(EDM(), -1)
     with pytest.raises(ValueError, match="rho"):
         KarrasGrid(0.0)
+
+
+def test_a_grid_that_ends_before_t_min():
+    schedule = EDM(t_min=0.1, t_max=2.1)
+    assert UniformGrid(end=0.5)(schedule, 4).tolist() == pytest.approx([2.1, 1.7, 1.3, 0.9, 0.5])
+    assert float(UniformGrid(end=0.5)(schedule, 7)[-1]) == 0.5
+    assert torch.equal(UniformGrid(end=0.1)(schedule, 7), UniformGrid()(schedule, 7))
+    assert UniformGrid(end=0.5)(schedule, 0).tolist() == [2.1]
+    for end in (0.09, 0.0, -1.0, 2.1, float("nan")):
+        with pytest.raises(ValueError, match=f"end is {end}"):
+            UniformGrid(end=end)(schedule, 4)

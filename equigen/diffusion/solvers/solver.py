@@ -1,7 +1,7 @@
 """A solver is one pure step from time t to an earlier time s, and what it must remember between steps.
 
 The loop over the time grid is written once, here. No solver sees a mask, a condition or a seed: the denoiser is bound
-beforehand, and noise is handed in.
+beforehand, and noise is handed in. An adaptive solver makes its way from the first time to the last by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from equigen import random
 from equigen.diffusion.denoiser import Denoiser
 from equigen.spaces.space import BoundSpace
 
-__all__ = ["AddressedNoise", "Noise", "Solver", "State", "integrate"]
+__all__ = ["AdaptiveSolver", "AddressedNoise", "Noise", "Solver", "State", "integrate"]
 
 Noise = Callable[[int], Tensor]
 """noise(k): the k-th standard normal of a step, in the space and shape of x."""
@@ -42,7 +42,8 @@ class Solver(ABC):
     """One step of a method that runs the diffusion backwards.
 
     Attributes:
-        order: the power of the step size with which the error falls (weak order of a stochastic solver).
+        order: the power of the step size with which the error falls (weak order of a stochastic solver); None where
+            the error does not vanish with the step.
         draws: how many standard normals one step takes.
         evaluations: how often one step calls the denoiser.
 
@@ -54,12 +55,12 @@ class Solver(ABC):
         0.5
     """
 
-    order: int
+    order: int | None
     draws: int = 0
     evaluations: int = 1
 
-    def init(self, x: Tensor) -> State:
-        """The state before the first step."""
+    def init(self, x: Tensor, steps: int) -> State:
+        """The state before the first of so many steps."""
         return State(x)
 
     @abstractmethod
@@ -75,6 +76,38 @@ class Solver(ABC):
 
         Returns:
             The state at s.
+        """
+
+
+class AdaptiveSolver(ABC):
+    """A method that chooses its own steps, for each sample its own.
+
+    Attributes:
+        order: of one of its steps; the error as a whole follows the tolerance.
+
+    Example:
+        >>> from equigen.diffusion import EDM, RK45, Gaussian, Isotropic
+        >>> D = Gaussian(torch.zeros(1), Isotropic(0.0)).denoiser(EDM())        # the data are the origin
+        >>> round(RK45().run(D, torch.ones(1, 1), torch.tensor([2.0, 1.0]))[-1].item(), 4)
+        0.5
+    """
+
+    order: int
+
+    @abstractmethod
+    def run(self, denoiser: Denoiser, x: Tensor, times: Tensor) -> Tensor:
+        """All the way from times[0] to times[-1], and where the samples were at the times between.
+
+        Args:
+            denoiser: bound to its conditions and space.
+            x: the iterate at times[0], (B, *shape).
+            times: (n + 1,), monotone; those between the ends change no step.
+
+        Returns:
+            The iterates at all times, (n + 1, B, *shape).
+
+        Raises:
+            ArithmeticError: the steps collapse.
         """
 
 
@@ -135,7 +168,7 @@ def _no_noise(k: int) -> Tensor:
 
 
 def integrate(
-    solver: Solver,
+    solver: Solver | AdaptiveSolver,
     denoiser: Denoiser,
     x: Tensor,
     times: Tensor,
@@ -145,18 +178,19 @@ def integrate(
     """Run a solver along a time grid.
 
     Args:
-        solver: the method.
+        solver: the method; an adaptive one goes from the first time to the last with steps of its own.
         denoiser: bound to its conditions and space.
         x: the iterate at times[0], (B, *shape).
         times: (n + 1,), descending.
         noise: for a stochastic solver.
-        on_step: called with (k, x) before step k.
+        on_step: called with (k, x at times[k]) before step k; after the last one, for all k, by an adaptive solver.
 
     Returns:
         The iterate at times[-1], (B, *shape).
 
     Raises:
         ValueError: a stochastic solver without noise.
+        ArithmeticError: the steps of an adaptive solver collapse.
 
     Example:
         >>> from equigen.diffusion import EDM, Euler, Gaussian, Isotropic, UniformGrid
@@ -165,9 +199,27 @@ def integrate(
         >>> abs(x.item() - (1.0001 / 10) ** 0.5) < 1e-3            # the flow scales by sqrt((1 + s^2) / (1 + t^2))
         True
     """
-    state, times = solver.init(x), times.to(x)
+    if isinstance(solver, AdaptiveSolver):
+        return _integrate_adaptively(solver, denoiser, x, times, on_step)
+    times = times.to(x)
+    state = solver.init(x, len(times) - 1)
     for k in range(len(times) - 1):
         if on_step is not None:
             on_step(k, state.x)
         state = solver.step(denoiser, state, times[k], times[k + 1], _no_noise if noise is None else noise.at(k))
     return state.x
+
+
+def _integrate_adaptively(
+    solver: AdaptiveSolver,
+    denoiser: Denoiser,
+    x: Tensor,
+    times: Tensor,
+    on_step: Callable[[int, Tensor], None] | None,
+) -> Tensor:
+    if on_step is None:  # nobody looks at what lies between the ends
+        return solver.run(denoiser, x, times[[0, -1]])[-1] if len(times) > 1 else x
+    path = solver.run(denoiser, x, times)
+    for k in range(len(times) - 1):
+        on_step(k, path[k])
+    return path[-1]

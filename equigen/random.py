@@ -59,6 +59,7 @@ class Stream(IntEnum):
     POSE = 12
     LAW = 13
     VALIDATION = 14
+    CONDITION = 15
 
 
 def philox(counter: Sequence[Tensor], seed: int) -> list[Tensor]:

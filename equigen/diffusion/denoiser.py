@@ -67,10 +67,10 @@ class Denoiser(nn.Module, ABC):
         Args:
             x_t: noisy items (B, *shape).
             t: times, () or (B,), in the dtype of x_t.
-            **condition: named tensors (B, ...).
+            **condition: named tensors (B, ...), -1 or NaN where one is not given (see `conditions`).
 
         Returns:
-            E[x_0 | x_t], (B, *shape).
+            E[x_0 | x_t, condition], (B, *shape).
         """
 
     def score(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from equigen import random
+from equigen.diffusion.conditions import dropped, for_denoiser
 from equigen.diffusion.denoiser import BoundDenoiser, Denoiser
+from equigen.diffusion.givens import Givens
+from equigen.diffusion.guidance import GuidedDenoiser, require_guidable
 from equigen.diffusion.loss import (
     KarrasWeight,
     LogNormalNoise,
@@ -19,29 +22,16 @@ from equigen.diffusion.loss import (
     denoising_error,
     stratified,
 )
+from equigen.diffusion.noise_levels import NoiseLevelLoss, noise_levels
+from equigen.diffusion.sampling import sample_batch, sampling_times
 from equigen.diffusion.scale import Scale
 from equigen.diffusion.solvers.dpm_solver_2m import DPMSolver2M
-from equigen.diffusion.solvers.solver import AddressedNoise, Solver, integrate
+from equigen.diffusion.solvers.solver import Solver
 from equigen.diffusion.time_grid import KarrasGrid, TimeGrid
 from equigen.spaces.batch import Batch
 from equigen.spaces.space import BoundSpace, Space
 
-__all__ = ["DiffusionModel", "NoiseLevelLoss"]
-
-
-@dataclass(frozen=True)
-class NoiseLevelLoss:
-    """The denoising loss at several noise levels.
-
-    Args:
-        noise: relative noise sigma / alpha, in units of the scaled data, (L,).
-        loss: mean over the items, relative to the best linear denoiser of unit-variance data, (L,).
-        standard_error: of that mean, over the items, (L,).
-    """
-
-    noise: Tensor
-    loss: Tensor
-    standard_error: Tensor
+__all__ = ["DiffusionModel"]
 
 
 class DiffusionModel(nn.Module):
@@ -55,6 +45,11 @@ class DiffusionModel(nn.Module):
         times: law of the training times.
         data_std: standard deviation of the data in the units of the denoiser; the prior is the normal with the
             variance sigma^2 + alpha^2 data_std^2 that such data have at t_max. 0 gives the textbook's sigma^2.
+        condition_dropout: share of the items whose conditions are withheld in training, in [0, 1].
+        givens: what samples are drawn for where `sample` is given no structure or no condition; None: for nothing.
+
+    Raises:
+        ValueError: a share that is not in [0, 1].
 
     Example:
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic
@@ -75,26 +70,39 @@ class DiffusionModel(nn.Module):
         weight: Weight | None = None,
         times: TrainingTimes | None = None,
         data_std: float = 1.0,
+        condition_dropout: float = 0.0,
+        givens: Givens | None = None,
     ) -> None:
         super().__init__()
+        if not 0.0 <= condition_dropout <= 1.0:
+            raise ValueError(
+                f"condition_dropout is {condition_dropout}, but a share of the items lies in [0, 1]: "
+                "condition_dropout=0.1."
+            )
         self.space = space
         self.denoiser = denoiser
         self.scale = Scale.identity() if scale is None else scale
         self.weight = KarrasWeight() if weight is None else weight
         self.times = LogNormalNoise() if times is None else times
         self.data_std = data_std
+        self.condition_dropout = condition_dropout
+        self.givens = givens
 
-    def bind(self, structure: Tensor | None, condition: Mapping[str, Tensor]) -> tuple[BoundSpace, BoundDenoiser]:
+    def bind(
+        self, structure: Tensor | None, condition: Mapping[str, Tensor], guidance: float = 1.0
+    ) -> tuple[BoundSpace, BoundDenoiser]:
         """The space and the denoiser of one batch; a structure is handed to the denoiser as a condition."""
         space = self.space.at(structure)
         given = dict(condition) if structure is None else {**condition, "structure": structure}
-        return space, BoundDenoiser(self.denoiser, space, given)
+        denoiser = self.denoiser if guidance == 1.0 else GuidedDenoiser(self.denoiser, guidance)
+        return space, BoundDenoiser(denoiser, space, given)
 
     def loss(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
         """The training loss of one step, averaged over the items given.
 
         Times are stratified over the global batch; time and noise of an item are addressed by (seed, step, its
-        place in the global batch), so that the loss does not depend on how the batch is divided.
+        place in the global batch), so that the loss does not depend on how the batch is divided; so is whether its
+        conditions are withheld.
 
         Args:
             batch: items in data units; a bare tensor (B, *shape) is a whole batch.
@@ -103,11 +111,17 @@ class DiffusionModel(nn.Module):
 
         Returns:
             Scalar; about 1 for a denoiser that knows only mean and variance.
+
+        Raises:
+            TypeError: items of another dtype than the model's.
+            ValueError: items of another shape, or conditions that do not fit them or the model.
         """
         batch = Batch.whole(batch) if isinstance(batch, Tensor) else batch
         self._require_items(batch.x, 1)
         t = self._training_times(batch, seed, step)
-        space, denoiser = self.bind(batch.structure, batch.condition)
+        given = for_denoiser(self.denoiser, batch.condition, batch.structure, batch.x)
+        condition = dropped(given, self.condition_dropout, seed=seed, step=step, position=batch.position)
+        space, denoiser = self.bind(batch.structure, condition)
         z = space.noise(stream=random.Stream.TRAINING_NOISE, **_address(batch, seed, step))
         x_0 = space.project(self.scale.to_model(batch.x))
         error = denoising_error(denoiser, space, x_0, z, t)
@@ -147,6 +161,8 @@ class DiffusionModel(nn.Module):
     ) -> NoiseLevelLoss:
         """The loss at noise levels spread evenly in their logarithm, on the same noise whenever the seed is the same.
 
+        No condition is withheld.
+
         Args:
             x: held-out items in data units.
             seed: of the noise.
@@ -160,15 +176,13 @@ class DiffusionModel(nn.Module):
         """
         batch = Batch.whole(x) if isinstance(x, Tensor) else x
         self._require_items(batch.x, 2)
+        condition = for_denoiser(self.denoiser, batch.condition, batch.structure, batch.x)
         schedule, weight = self.denoiser.schedule, KarrasWeight()
-        reach = schedule.relative_noise(torch.tensor([schedule.t_min, schedule.t_max], dtype=torch.float64))
-        low, high = max(low, float(reach[0])), min(high, float(reach[1]))
-        noise = low * (high / low) ** torch.linspace(0.0, 1.0, levels, dtype=torch.float64)
-        times = schedule.time_at_noise(noise)
+        noise, times = noise_levels(schedule, levels, low, high)
         losses = torch.empty(levels, len(batch), dtype=torch.float64)
         for part in torch.arange(len(batch)).split(batch_size):
             structure = None if batch.structure is None else batch.structure[part]
-            space, denoiser = self.bind(structure, {name: v[part] for name, v in batch.condition.items()})
+            space, denoiser = self.bind(structure, {name: v[part] for name, v in condition.items()})
             x_0 = space.project(self.scale.to_model(batch.x[part]))
             for level, t in enumerate(times.to(x_0)):
                 z = space.noise(
@@ -197,6 +211,7 @@ class DiffusionModel(nn.Module):
         batch_size: int = 256,
         structure: Tensor | None = None,
         condition: Mapping[str, Tensor] | None = None,
+        guidance: float = 1.0,
         on_step: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
         """Draw items from the model.
@@ -206,75 +221,63 @@ class DiffusionModel(nn.Module):
 
         Args:
             n: number of items.
-            seed: of the prior and of the solver's noise.
-            steps: how many steps, the denoising one included: a solver with one evaluation a step costs exactly
-                `steps` evaluations.
+            seed: of the prior, of the solver's noise, and of what is drawn from `givens`.
+            steps: how many steps, the last one included: a solver with one evaluation a step costs exactly `steps`
+                evaluations, or nearly twice as many with a guidance other than 0 and 1.
             solver: DPM-Solver++ (2M) unless given.
             grid: Karras's with rho 7 unless given.
-            final: "denoise" spends the last step on D(x, t_min); "noisy" spends it on the grid and returns x at t_min.
+            final: "denoise" spends the last step on D(x, t_min); "noisy" spends it on the grid and returns x at t_min;
+                "overstep" ends as the classic tutorial does, beyond time 0, for the record.
             first: number of the first item.
             batch_size: items that are sampled at once.
-            structure: of the n items, where the space has one.
-            condition: named tensors (n, ...).
+            structure: of the n items, where the space has one; None: drawn from `givens`, to the labels if given.
+            condition: named tensors (n, ...), -1 or NaN where one is not given; None or empty: drawn from `givens`.
+            guidance: w of D_free + w (D_given - D_free); 1 is the plain conditional model.
             on_step: called with (k, x_t in data units) before step k, once a batch.
 
         Returns:
             (n, *shape) in data units, in the dtype and on the device of the model.
 
         Raises:
-            ValueError: n or steps below 1, or an unknown `final`.
+            ValueError: n or steps too small, an unknown `final`, conditions that do not fit the items or the model,
+                or guidance without conditions.
         """
         _require_counts(n=n, steps=steps, batch_size=batch_size)
-        if final not in ("denoise", "noisy"):
-            raise ValueError(f"final is {final!r}, but must be 'denoise' or 'noisy': final='denoise' for clean items.")
-        solver, grid = solver or DPMSolver2M(), grid or KarrasGrid()
-        times = grid(self.denoiser.schedule, steps - 1 if final == "denoise" else steps)
-        condition, training = condition or {}, self.training
-        _require_lengths(n, {"structure": structure, **condition})
+        times = sampling_times(self.denoiser.schedule, grid or KarrasGrid(), steps, final)
+        like = next((p for p in self.parameters()), torch.empty(0, device=self.scale.factor.device)).detach()
+        item = torch.arange(first, first + n)
+        masks, given = self._givens(item, seed, structure, condition or {}, like)
+        require_guidable(self.denoiser, guidance, given, self.condition_dropout)
+        path = {"seed": seed, "times": times, "solver": solver or DPMSolver2M(), "final": final, "like": like}
+        training, drawn = self.training, []
         self.eval()
         try:
-            parts = [
-                self._sample_batch(
-                    first + part,
-                    seed,
-                    times,
-                    solver,
-                    final == "denoise",
-                    None if structure is None else structure[part],
-                    {name: value[part] for name, value in condition.items()},
-                    on_step,
-                )
-                for part in torch.arange(n).split(batch_size)
-            ]
+            for part in torch.arange(n).split(batch_size):
+                mask = None if masks is None else masks[part]
+                space, denoiser = self.bind(mask, {name: value[part] for name, value in given.items()}, guidance)
+                to_data = partial(self._to_data, space)
+                report = None if on_step is None else lambda k, x, show=to_data: on_step(k, show(x))
+                x = sample_batch(denoiser, item[part], data_std=self.data_std, on_step=report, **path)
+                drawn.append(to_data(x))
         finally:
             self.train(training)
-        return torch.cat(parts)
+        return torch.cat(drawn)
 
-    def _sample_batch(
-        self,
-        item: Tensor,
-        seed: int,
-        times: Tensor,
-        solver: Solver,
-        denoise: bool,
-        structure: Tensor | None,
-        condition: Mapping[str, Tensor],
-        on_step: Callable[[int, Tensor], None] | None,
-    ) -> Tensor:
-        space, denoiser = self.bind(structure, condition)
-        where = next((p for p in self.parameters()), torch.empty(0, device=self.scale.factor.device))
-        times = times.to(where)
-        alpha, sigma = self.denoiser.schedule.alpha(times[0]), self.denoiser.schedule.sigma(times[0])
-        prior = torch.sqrt(sigma**2 + (alpha * self.data_std) ** 2)
-        z = space.noise(seed=seed, stream=random.Stream.PRIOR, item=item, dtype=where.dtype, device=where.device)
-        noise = AddressedNoise(space, seed, item, len(times) - 1, z)
-        report = None if on_step is None else lambda k, x: on_step(k, self.scale.to_data(x))
-        x = integrate(solver, denoiser, prior * z, times, noise, report)
-        if denoise:
-            if report is not None:
-                report(len(times) - 1, x)
-            x = denoiser(x, times[-1])
-        return self.scale.to_data(x)
+    def _to_data(self, space: BoundSpace, x: Tensor) -> Tensor:
+        """Data units, in the space: what a structure excludes stays zero whatever the shift."""
+        return space.project(self.scale.to_data(x))
+
+    def _givens(
+        self, item: Tensor, seed: int, structure: Tensor | None, condition: Mapping[str, Tensor], like: Tensor
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Structure and condition as given, and drawn from the givens where they are not, where the model is."""
+        like = like.new_empty(()).expand(len(item))
+        given = for_denoiser(self.denoiser, condition, structure, like)
+        if self.givens is not None and (structure is None or not given):
+            masks, drawn = self.givens.draw(seed=seed, item=item, label=given.get("label"))
+            structure = masks if structure is None else structure
+            given = given or for_denoiser(self.denoiser, drawn, structure, like)
+        return None if structure is None else structure.to(like.device), given
 
 
 def _address(batch: Batch, seed: int, step: int) -> dict[str, Any]:
@@ -285,12 +288,6 @@ def _address(batch: Batch, seed: int, step: int) -> dict[str, Any]:
 def _dimensions(space: BoundSpace) -> Tensor:
     """Degrees of freedom to divide by: an item that has none, such as a single centred point, has error 0."""
     return space.ndof.clamp_min(1.0)
-
-
-def _require_lengths(n: int, given: Mapping[str, Tensor | None]) -> None:
-    for name, value in given.items():
-        if value is not None and len(value) != n:
-            raise ValueError(f"{name} has {len(value)} items, but n is {n}: give one for each sample.")
 
 
 def _require_counts(**counts: int) -> None:

@@ -15,7 +15,8 @@ class NetworkDenoiser(Denoiser):
     """D(x, t) = c_skip x + c_out F(c_in x, c_noise, **condition).
 
     Args:
-        network: F, called as network(x (B, *shape), c_noise (B,), **condition) and returning (B, *shape).
+        network: F, called as network(x (B, *shape), c_noise (B,), **condition) and returning (B, *shape); the
+            conditions are those of the batch, its structure among them, and -1 or NaN stands for "not given".
         schedule: the kernel.
         preconditioning: the coefficients.
 
@@ -37,7 +38,7 @@ class NetworkDenoiser(Denoiser):
         self.preconditioning = preconditioning
 
     def forward(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
-        """E[x_0 | x_t] as the network has learned it."""
+        """E[x_0 | x_t, condition] as the network has learned it."""
         c = self.preconditioning(self.schedule, t)
         noise = c.noise.expand(len(x_t)) if c.noise.ndim == 0 else c.noise
         out = self.network(per_item(c.inward, x_t) * x_t, noise, **condition)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from equigen.spaces.centred import Centred
-from equigen.spaces.space import Space
+from equigen.spaces.space import BoundSpace, Space
 
 __all__ = ["Scale"]
 
@@ -56,22 +56,26 @@ class Scale(nn.Module):
     def fit(cls, x: Tensor, space: Space, structure: Tensor | None = None) -> Scale:
         """The scale that gives the data zero mean and unit variance for each degree of freedom.
 
+        What the structure excludes, even NaN, counts for nothing.
+
         Args:
             x: data (N, *shape).
             space: what they live in; decides what the channels are.
             structure: of the N items, where the space has one.
 
         Raises:
-            ValueError: every number of the data is the same.
+            ValueError: every number of the data is the same, or a channel has none.
         """
         space.check(x)
         if isinstance(space, Centred):
             bound, clouds = space.at(structure), x.double()
             shift = torch.tensor(0.0)
             factor = torch.sqrt(bound.inner(clouds, clouds).sum() / bound.ndof.expand(len(x)).sum())
-        else:
+        elif structure is None:
             channels = x.double().transpose(0, 1).flatten(1)
             shift, factor = channels.mean(1), channels.std(1, correction=0)
+        else:
+            shift, factor = _moments(x, space.at(structure))
         if not bool((factor > 0).any()):
             raise ValueError("x is constant, but a scale needs data that vary: look at the data.")
         # A channel that never varies is only shifted.
@@ -88,3 +92,19 @@ class Scale(nn.Module):
     def _spread(self, value: Tensor, x: Tensor) -> Tensor:
         value = value.to(x)
         return value if value.ndim == 0 else value.reshape(-1, *[1] * (x.ndim - 2))
+
+
+def _moments(x: Tensor, space: BoundSpace) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel over the entries that the structure leaves in, (C,) both."""
+    within = space.project(torch.ones_like(x))
+    counts = _by_channel(within).sum(1)
+    if not bool((counts > 0).all()):
+        raise ValueError("structure leaves a channel without any entry, but a scale needs some: look at the masks.")
+    mean = _by_channel(space.project(x)).sum(1) / counts
+    offset = _by_channel(space.project(x.double() - mean.reshape(-1, *[1] * (x.ndim - 2))))
+    return mean, torch.sqrt(offset.square().sum(1) / counts)
+
+
+def _by_channel(x: Tensor) -> Tensor:
+    """(C, numbers of that channel), float64."""
+    return x.double().transpose(0, 1).flatten(1)

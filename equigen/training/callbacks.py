@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from equigen.diffusion.givens import Givens
 from equigen.training.files import one_sentence, write_whole
 
 if TYPE_CHECKING:
     from equigen.training.trainer import Trainer
 
 __all__ = ["Callback", "SampleGrid", "due"]
+
+_COLUMNS, _MOST_ROWS = 8, 10
 
 
 def due(step: int, every: int | None, steps: int) -> bool:
@@ -55,15 +60,18 @@ class Callback:
 class SampleGrid(Callback):
     """Writes samples of the averaged model as the run goes: progress/step-00001000.npz, key `images`, in data units.
 
-    The noise is the same each time, so that the grids show one set of images coming to be.
+    The noise is the same each time, so that the grids show one set of images coming to be. Where the model's givens
+    have classes, each row of 8 shows one of them, ascending, and the key `labels` says which: all classes if they are
+    at most 10, else so many spread evenly. Whatever else samples are drawn for comes from the givens.
 
     Args:
-        n: number of samples: 4 rows of 8.
-        sampling_steps: of the sampler.
+        n: number of samples, in rows of 8; more where there are more classes than rows.
+        sampling: what `model.sample` is given beside n, seed and condition; None: steps=20.
     """
 
-    def __init__(self, n: int = 32, sampling_steps: int = 20) -> None:
-        self.n, self.sampling_steps = n, sampling_steps
+    def __init__(self, n: int = 32, sampling: Mapping[str, Any] | None = None) -> None:
+        self.n = n
+        self.sampling: dict[str, Any] = {"steps": 20} if sampling is None else dict(sampling)
 
     def on_step(self, trainer: Trainer) -> None:
         """Draw and write, when it is time to.
@@ -75,10 +83,26 @@ class SampleGrid(Callback):
         if not due(trainer.step, config.sample_every, config.steps):
             return
         sample: Any = trainer.average.model.sample
-        images = sample(self.n, seed=config.seed, steps=self.sampling_steps)
+        labels = self._labels(getattr(trainer.average.model, "givens", None))
+        if labels is None:
+            drawn = {"images": sample(self.n, seed=config.seed, **self.sampling)}
+        else:
+            condition = {"label": labels}
+            images = sample(len(labels), seed=config.seed, condition=condition, **self.sampling)
+            drawn = {"images": images, "labels": labels}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, images=images.float().cpu().numpy())
+        arrays = {name: (value.float() if name == "images" else value).cpu().numpy() for name, value in drawn.items()}
+        np.savez_compressed(buffer, **arrays)
         folder = trainer.folder / "progress"
         with one_sentence(folder):
             folder.mkdir(exist_ok=True)
         write_whole(folder / f"step-{trainer.step:08d}.npz", buffer.getvalue())
+
+    def _labels(self, givens: object) -> Tensor | None:
+        """The class of each sample, row by row; None where there are no classes."""
+        classes = givens.classes() if isinstance(givens, Givens) else []
+        if not classes:
+            return None
+        rows = max(-(-self.n // _COLUMNS), min(len(classes), _MOST_ROWS))
+        shown = [classes[row * len(classes) // rows] for row in range(rows)]
+        return torch.tensor(shown).repeat_interleave(_COLUMNS)

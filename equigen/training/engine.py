@@ -56,13 +56,16 @@ class Engine:
         return self._accelerator.is_main_process
 
     def place(self, x: Tensor) -> Tensor:
-        """A tensor on the device and in the precision of the run."""
-        return x.to(self.device, self._dtype or x.dtype)
+        """A tensor on the device, and real numbers in the precision of the run."""
+        return x.to(self.device, self._dtype if self._dtype and x.is_floating_point() else x.dtype)
 
     def place_batch(self, batch: Batch) -> Batch:
-        """A batch on the device and in the precision of the run."""
+        """A batch on the device; its items and what of its conditions is real in the precision of the run."""
         batch = batch if self.device.type == "cpu" else batch.to(self.device)
-        return batch if self._dtype is None else replace(batch, x=batch.x.to(self._dtype))
+        if self._dtype is None:
+            return batch
+        condition = {name: self.place(value) for name, value in batch.condition.items()}
+        return replace(batch, x=batch.x.to(self._dtype), condition=condition)
 
     def place_model(self, model: nn.Module) -> nn.Module:
         """A model on the device and in the precision of the run; changed in place."""
@@ -130,6 +133,8 @@ class _Loss(nn.Module):
     def __init__(self, model: nn.Module, world: int) -> None:
         super().__init__()
         self.model, self.world = model, world
+        # Buffers are constants, or counts of one process: torch need not send them around at every step.
+        self._ddp_params_and_buffers_to_ignore = [name for name, _ in self.named_buffers()]
 
     def forward(self, batch: Batch, seed: int, step: int) -> Tensor:
         loss: Callable[..., Tensor] = self.model.loss  # pyright: ignore[reportAssignmentType]

@@ -38,7 +38,7 @@ from equigen.training.finite import (
 from equigen.training.metrics_log import MetricsLog
 from equigen.training.optimiser import learning_rate, load_state, make_optimiser, state_tensors
 from equigen.training.signals import StopRequest
-from equigen.training.validation import MOST, validate
+from equigen.training.validation import held_out_batch, validate
 
 __all__ = ["BatchSource", "Trainer"]
 
@@ -59,7 +59,8 @@ class Trainer:
         source: of batches, such as `equigen.data.DataSet`.
         config: what the loop needs.
         folder: the run folder; checkpoints/ and metrics.jsonl are written there.
-        held_out: items (N, *shape) for validation, of which the first `validation.MOST` are used; None: no validation.
+        held_out: items for validation, bare (N, *shape) or a batch with structures and conditions, of which the first
+            `validation.MOST` are used, at the places 0, 1, 2, ...; None: no validation.
         callbacks: are told how it goes.
 
     Raises:
@@ -95,7 +96,7 @@ class Trainer:
         config: TrainerConfig,
         folder: Path,
         *,
-        held_out: Tensor | None = None,
+        held_out: Batch | Tensor | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         threads = config.threads or torch.get_num_threads()
@@ -111,7 +112,7 @@ class Trainer:
         self._loss = self.engine.distribute(self.model)
         self._parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         self._window = Window(self.engine.device)
-        self._held_out = None if held_out is None else self.engine.place(held_out[:MOST])
+        self._held_out = None if held_out is None else self.engine.place_batch(held_out_batch(held_out))
         self._callbacks = list(callbacks) if self.engine.writes else []
         # Where reading a number waits for nobody, every step is looked at; elsewhere when a line is due.
         waits = self.engine.device.type != "cpu" or self.engine.world > 1

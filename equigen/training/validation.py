@@ -10,18 +10,36 @@ from torch import Tensor, nn
 
 from equigen.spaces.batch import Batch
 
-__all__ = ["MOST", "validate"]
+__all__ = ["MOST", "held_out_batch", "validate"]
 
 MOST = 512  # items that a validation looks at: its standard error is then small beside the change between two of them
 
 
+def held_out_batch(items: Batch | Tensor) -> Batch:
+    """The first `MOST` items as a whole batch, with their structures and conditions, at the places 0, 1, 2, ...
+
+    Args:
+        items: a batch, or bare items (N, *shape); in data units.
+
+    Example:
+        >>> batch = held_out_batch(Batch.whole(torch.zeros(600, 2), label=torch.arange(600)))
+        >>> len(batch), batch.size, batch.condition["label"][-1].item()
+        (512, 512, 511)
+    """
+    batch = Batch.whole(items) if isinstance(items, Tensor) else items
+    rest = {name: value[:MOST] for name, value in batch.condition.items()}
+    structure = None if batch.structure is None else batch.structure[:MOST]
+    x = batch.x[:MOST]
+    return Batch(x, torch.arange(len(x), device=batch.position.device), len(x), structure, rest)
+
+
 @torch.no_grad()
-def validate(model: nn.Module, held_out: Tensor, seed: int) -> dict[str, Any]:
+def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str, Any]:
     """The loss on held-out items, by noise level if the model can tell, on the same noise each time.
 
     Args:
-        model: with `.loss_by_noise_level(x, seed=)`, or with `.loss(batch, seed, step)` alone.
-        held_out: items (N, *shape) in data units; the first `MOST` are used.
+        model: with `.loss_by_noise_level(batch, seed=)`, or with `.loss(batch, seed, step)` alone.
+        held_out: items in data units; the first `MOST` are used.
         seed: of the noise.
 
     Returns:
@@ -34,12 +52,12 @@ def validate(model: nn.Module, held_out: Tensor, seed: int) -> dict[str, Any]:
         >>> validate(Half(), torch.ones(3, 2), seed=0)
         {'loss': 0.5}
     """
-    x = held_out[:MOST]
+    batch = held_out_batch(held_out)
     by_level: Callable[..., Any] | None = getattr(model, "loss_by_noise_level", None)
     if by_level is None:
         loss: Callable[..., Tensor] = model.loss  # pyright: ignore[reportAssignmentType]
-        return {"loss": float(loss(Batch.whole(x), seed, 0))}
-    found = by_level(x, seed=seed)
+        return {"loss": float(loss(batch, seed, 0))}
+    found = by_level(batch, seed=seed)
     return {
         "loss": float(found.loss.mean()),
         "noise": found.noise.tolist(),

@@ -22,6 +22,7 @@ from equigen.random import Stream
 from equigen.spaces.batch import Batch
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 
 UNIT = Gaussian(torch.zeros(3), Isotropic(1.0))
 SCALE = Scale(torch.tensor([1.0, -2.0, 0.5]), torch.tensor([2.0, 0.5, 3.0]))
@@ -169,7 +170,7 @@ def test_what_cannot_be_sampled_is_refused(change, word):
         (
             lambda model: model.sample(2, seed=0, condition={"y": torch.zeros(1)}),
             ValueError,
-            "y has 1 items, but n is 2",
+            "y has 1 items, but 2 are needed",
         ),
         (lambda model: model.sample(2, seed=0, structure=torch.zeros(3)), ValueError, "structure has 3"),
     ],
@@ -223,6 +224,30 @@ class TestScale:
             assert abs(float(Scale.fit(x, space).factor) - 3.0) > 0.3  # the control: padding taken for points
         assert factors[0] == pytest.approx(3.0, rel=0.05)
         assert factors[1] == pytest.approx(factors[0], rel=1e-6)
+
+    @pytest.mark.parametrize("rubbish", [0.0, 1e3, float("nan")])
+    def test_invalid_pixels_count_for_nothing(self, rubbish):
+        """Channels N(1, 4) and N(-3, 1/4) on the valid pixels, anything elsewhere."""
+        generator = torch.Generator().manual_seed(0)
+        mask = torch.rand(500, 1, 4, 5, generator=generator) < 0.6
+        mask[:, :, 0, 0] = True
+        mean, std = torch.tensor([1.0, -3.0]), torch.tensor([2.0, 0.5])
+        clean = mean[:, None, None] + std[:, None, None] * torch.randn(500, 2, 4, 5, generator=generator)
+        x = torch.where(mask, clean, rubbish)
+        scale = Scale.fit(x, Masked(2, 4, 5), mask)
+        valid = clean.double().transpose(0, 1)[:, mask.squeeze(1)]  # (2, valid pixels)
+        torch.testing.assert_close(scale.shift, valid.mean(1), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(scale.factor, valid.std(1, correction=0), rtol=1e-6, atol=1e-6)
+        if rubbish == rubbish:  # the control: taken for data they spoil it
+            wrong = Scale.fit(x, Euclidean(2, 4, 5))
+            assert float((wrong.factor / scale.factor - 1.0).abs().min()) > 0.04
+
+    def test_masks_that_leave_nothing_out_change_nothing(self):
+        x = SCALE.to_data(torch.randn(50, 3, 2, 2, generator=torch.Generator().manual_seed(0)))
+        space, everywhere = Masked(3, 2, 2), torch.ones(50, 1, 2, 2, dtype=torch.bool)
+        for name in ("shift", "factor"):
+            with_masks = getattr(Scale.fit(x, space, everywhere), name)
+            torch.testing.assert_close(with_masks, getattr(Scale.fit(x, space), name), rtol=1e-12, atol=1e-12)
 
     def test_a_channel_that_never_varies_is_only_shifted(self):
         x = torch.stack([torch.full((9, 2), 3.0), torch.arange(18.0).reshape(9, 2)], dim=1)

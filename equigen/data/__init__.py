@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "DataError": "errors",
         "DataSet": "dataset",
         "Encoding": "encoding",
+        "Images": "images",
         "NAMED": "named",
         "load": "loading",
         "write_samples": "writing",

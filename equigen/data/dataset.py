@@ -1,23 +1,28 @@
-"""A data set in memory: images, their classes, how they were stored; split and dealt out by pure functions."""
+"""A data set: images, what is known of each, how they were stored; split and dealt out by pure functions."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from equigen.data.encoding import Encoding
 from equigen.data.errors import DataError
+from equigen.data.images import Images, parts, rows_of
+from equigen.data.memory import require_memory
 from equigen.data.order import batch_indices, split_indices
 from equigen.data.statistics import digests, moments
 from equigen.spaces.batch import Batch
-from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.space import Space
 
-__all__ = ["DataSet"]
+__all__ = ["Condition", "DataSet"]
+
+Condition = Literal["none", "label", "value"]
+"""Which of what is known of the images batches hand on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +30,18 @@ class DataSet:
     """Images (N, C, H, W) of one size, with what is known about them.
 
     Args:
-        x: items, float32 (N, *shape).
-        space: the space that they lie in.
+        x: items, float32 (N, *shape): a tensor, or `Images` that are read from their file when they are asked for.
+        space: the space that they lie in; a masked one where there is a structure.
         name: what the set is called.
         encoding: how the user stores such items.
         labels: class numbers, int64 (N,), or None.
         class_names: one name for each class number, or None.
         held_out: how many of the last items are the set's own test part, or None.
         notes: what was left out or changed in reading, one clause each.
+        values: numbers that describe each item, float32 (N, k), or None.
+        value_names: one name for each of the k, or None.
+        structure: masks, bool (N, 1, H, W), True where a pixel is valid, or None; x is 0 elsewhere.
+        condition: what batches hand on as conditions: "none", "label" or "value".
 
     Raises:
         DataError: parts that do not fit each other.
@@ -45,14 +54,18 @@ class DataSet:
         (1797, 1347, 450, (1, 8, 8))
     """
 
-    x: Tensor
-    space: Euclidean
+    x: Tensor | Images
+    space: Space
     name: str
     encoding: Encoding = field(default_factory=Encoding)
     labels: Tensor | None = None
     class_names: tuple[str, ...] | None = None
     held_out: int | None = None
     notes: tuple[str, ...] = ()
+    values: Tensor | None = None
+    value_names: tuple[str, ...] | None = None
+    structure: Tensor | None = None
+    condition: Condition = "none"
 
     def __post_init__(self) -> None:
         if self.x.dtype != torch.float32 or tuple(self.x.shape[1:]) != self.space.shape:
@@ -69,6 +82,35 @@ class DataSet:
             raise DataError(
                 f"held_out is {self.held_out} of {len(self.x)} items, but both parts need one or more: leave it out."
             )
+        self._require_described()
+        self._require_condition()
+
+    def _require_described(self) -> None:
+        if self.values is not None:
+            shape, count = tuple(self.values.shape), len(self.value_names or self.values[0])
+            if self.values.dtype != torch.float32 or shape != (len(self), count) or not self.values.isfinite().all():
+                raise DataError(
+                    f"values are {shape} {self.values.dtype} with {count} names, but {len(self)} items need finite "
+                    f"float32 ({len(self)}, {count}): one row for each item."
+                )
+        if self.structure is not None:
+            needed = (len(self), 1, *self.space.shape[1:])
+            if self.structure.dtype != torch.bool or tuple(self.structure.shape) != needed:
+                raise DataError(
+                    f"structure is {tuple(self.structure.shape)} {self.structure.dtype}, but {len(self)} items of "
+                    f"{self.space} need bool {needed}: True where a pixel is valid."
+                )
+
+    def _require_condition(self) -> None:
+        if self.condition not in get_args(Condition):
+            raise DataError(f"condition is {self.condition!r}, but known are: {', '.join(get_args(Condition))}.")
+        there = {"none": True, "label": self.labels is not None, "value": self.values is not None}
+        if not there[self.condition]:
+            what, example = {"label": ("labels", "labels.csv"), "value": ("values", "values.csv")}[self.condition]
+            raise DataError(
+                f"condition is {self.condition!r}, but {self.name} has no {what}: give them by {what}={example!r} "
+                f"(--{what} {example}), or leave condition (--condition) out."
+            )
 
     def __len__(self) -> int:
         return len(self.x)
@@ -82,8 +124,9 @@ class DataSet:
             [3, 1]
         """
         chosen = indices if isinstance(indices, slice) else torch.as_tensor(indices, dtype=torch.int64)
-        labels = None if self.labels is None else self.labels[chosen]
-        return replace(self, x=self.x[chosen], labels=labels, held_out=None)
+        x = self.x.select(chosen) if isinstance(self.x, Images) else self.x[chosen]
+        labels, values, structure = (self._chosen(part, chosen) for part in (self.labels, self.values, self.structure))
+        return replace(self, x=x, labels=labels, values=values, structure=structure, held_out=None)
 
     def split(self, seed: int, fraction: float = 0.25) -> tuple[DataSet, DataSet]:
         """Training and held-out items: the set's own test part where it has one, else a random one.
@@ -110,17 +153,51 @@ class DataSet:
             ValueError: a number out of range, or more processes than items in a batch.
         """
         indices, position = batch_indices(len(self), size, seed=seed, step=step, rank=rank, world=world)
-        return Batch(self.x[indices.to(self.x.device)], position.to(self.x.device), size)
+        return self._batch(indices, position, size)
+
+    def whole(self, indices: Tensor | Sequence[int] | None = None) -> Batch:
+        """All items, or some of them in the order given, as one batch.
+
+        Args:
+            indices: places of the items, int64 (B,); None for all.
+
+        Raises:
+            DataError: all items of a set that does not fit into memory.
+
+        Example:
+            >>> from dataclasses import replace
+            >>> from equigen.data.loading import load
+            >>> digits = replace(load("digits"), condition="label")
+            >>> digits.whole([3, 1]).condition["label"].tolist()
+            [3, 1]
+        """
+        if indices is None:
+            require_memory(tuple(self.x.shape), self.name)
+        chosen = torch.arange(len(self)) if indices is None else torch.as_tensor(indices, dtype=torch.int64)
+        return self._batch(chosen, torch.arange(len(chosen)), len(chosen))
+
+    def _batch(self, indices: Tensor, position: Tensor, size: int) -> Batch:
+        indices = indices.to(self.x.device)
+        given = {"none": None, "label": self.labels, "value": self.values}[self.condition]
+        condition = {} if given is None else {self.condition: given[indices.to(given.device)]}
+        structure = self._chosen(self.structure, indices)
+        return Batch(self.x[indices], position.to(self.x.device), size, structure, condition)
+
+    @staticmethod
+    def _chosen(part: Tensor | None, rows: Tensor | slice) -> Tensor | None:
+        if part is None:
+            return None
+        return part[rows] if isinstance(rows, slice) else rows_of(part, rows.to(part.device))
 
     def describe(self) -> dict[str, Any]:
         """What the set is like, in plain values for JSON.
 
         `range`, `mean` and `std` are those of x, the latter by channel; `stored` says what stored numbers they come
-        from; `repeats` counts items equal to an earlier one; `fingerprint` changes with any item, label or their order.
+        from; `repeats` counts items equal to an earlier one; `values` is the range of each, `valid` the share of valid
+        pixels; `fingerprint` changes with any item, label, value or mask and with their order. Invalid pixels do not
+        count.
         """
-        summary, marks = moments(self.x), digests(self.x)
-        every = hashlib.blake2b(b"".join(marks), digest_size=16)
-        every.update(b"" if self.labels is None else self.labels.cpu().numpy().tobytes())
+        summary, marks = moments(self.x, self.structure), digests(self.x)
         return {
             "name": self.name,
             "items": len(self),
@@ -130,11 +207,35 @@ class DataSet:
             "mean": list(summary.mean),
             "std": list(summary.std),
             "classes": self._counts(),
+            "values": self._ranges(),
+            "valid": None if self.structure is None else self._share(),
+            "condition": self.condition,
+            "in_memory": isinstance(self.x, Tensor),
             "held_out": self.held_out,
             "repeats": len(marks) - len(set(marks)),
             "notes": [*self.notes, *_flat_channels(summary.std)],
-            "fingerprint": every.hexdigest(),
+            "fingerprint": self._fingerprint(marks),
         }
+
+    def _fingerprint(self, marks: Sequence[bytes]) -> str:
+        every = hashlib.blake2b(b"".join(marks), digest_size=16)
+        for part in (self.labels, self.values):
+            every.update(b"" if part is None else part.cpu().contiguous().numpy().tobytes())
+        if self.structure is not None:
+            for _, part in parts(self.structure):
+                every.update(part.cpu().contiguous().numpy().tobytes())
+        return every.hexdigest()
+
+    def _ranges(self) -> dict[str, list[float]] | None:
+        if self.values is None:
+            return None
+        ends = zip(self.values.amin(0).tolist(), self.values.amax(0).tolist(), strict=True)
+        names = self.value_names or [f"value {place}" for place in range(self.values.shape[1])]
+        return {name: list(pair) for name, pair in zip(names, ends, strict=True)}
+
+    def _share(self) -> float:
+        assert self.structure is not None
+        return sum(int(part.sum()) for _, part in parts(self.structure)) / self.structure.numel()
 
     def _counts(self) -> dict[str, int] | None:
         if self.labels is None:

@@ -145,7 +145,7 @@ class Encoding:
         moved = array[:, None] if self.layout == "nhw" else array
         moved = np.moveaxis(array, -1, 1) if self.layout == "nhwc" else moved
         x = np.empty(moved.shape, dtype=np.float32)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by whoever decodes it
             for first in range(0, len(moved), _CHUNK):
                 part = slice(first, first + _CHUNK)
                 shifted = moved[part] if self.offset == 0.0 else moved[part].astype(np.float64) - self.offset

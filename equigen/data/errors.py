@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "listed"]
+__all__ = ["PICKLES", "DataError", "listed"]
+
+PICKLES: tuple[str, ...] = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+"""Ends of the names of files whose opening can run code: they are never opened."""
+
 
 _SHOWN = 5
 

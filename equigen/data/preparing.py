@@ -1,139 +1,171 @@
-"""From a reader's source to a data set: axes recognised, sizes and values checked, numbers decoded."""
+"""From a reader's source to a data set: axes recognised, sizes and values checked, numbers decoded or left for later.
+
+Every set goes one way: `Images` decodes a few items at a time. A set that fits is decoded once and kept; a larger one
+whose file gives single rows is checked part by part and decoded when it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equigen.data.dataset import DataSet
+from equigen.data.checking import require_sides, require_values, valid_pixels
+from equigen.data.dataset import Condition, DataSet
 from equigen.data.encoding import Encoding, Layout, require_dtype
 from equigen.data.errors import DataError
-from equigen.data.layout import image_shape, recognise
-from equigen.data.memory import require_memory
-from equigen.data.resizing import resize_images
+from equigen.data.images import Images, parts, rows_of
+from equigen.data.layout import recognise
+from equigen.data.memory import is_large, require_memory
+from equigen.data.pose import Poses
 from equigen.data.source import Request, Source, spread
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 
-__all__ = ["SIDES", "prepare"]
+__all__ = ["prepare"]
 
-SIDES = (2, 4096)
-"""Smallest and largest side of an image, in pixels."""
-
-_CHUNK = 1024
 _LOST = 1e-4  # rounding, in standard deviations of the data, that is not put up with
-_SMALLEST_SPREAD = 1e-30  # squares of smaller numbers vanish in float32
+_CHUNK = 1 << 20  # stored numbers that are looked at in float64 at once
 
 
-def prepare(source: Source, name: str, where: str, request: Request, layout: Layout | None) -> DataSet:
+def prepare(
+    source: Source,
+    name: str,
+    where: str,
+    request: Request,
+    layout: Layout | None,
+    condition: Condition = "none",
+    poses: Poses | None = None,
+) -> DataSet:
     """Check a source and decode it.
 
     Args:
-        source: what a reader returned.
+        source: what a reader returned, with its companions.
         name: of the set.
         where: what it is called in errors, such as its path.
         request: what the user asked for; readers may have carried out part of it.
         layout: the user's word on the axes.
+        condition: which of what is known of the images batches hand on.
+        poses: that the images are put in.
 
     Raises:
         DataError: whatever makes the images unusable.
     """
+    images, lazy = _images(source, where, request, layout), False
+    _require_square(images, poses, where)
+    if source.on_demand and is_large(images.shape):
+        lazy = True
+    else:
+        require_memory(images.shape, where)
+    numbers = images.numbers
+    valid, said = valid_pixels(source.masks, images, where)
+    images = replace(images, encoding=_centred(images), valid=valid)
+    x = images if lazy else images[:]
+    require_values(x, valid, where, lambda place: _item(source, int(numbers[place])))
+    x, structure = _posed(images, x, valid, poses, where)
+    own_test = source.total - (source.held_out or 0)
+    notes = [*source.notes, *said, *_changes(images, lazy), *([poses.note] if poses is not None else [])]
+    return DataSet(
+        x,
+        (Euclidean if structure is None else Masked)(*images.shape[1:]),
+        name,
+        images.encoding,
+        labels=None if source.labels is None else torch.from_numpy(source.labels[numbers].astype(np.int64)),
+        class_names=source.class_names,
+        held_out=int((numbers >= own_test).sum()) or None,
+        values=None if source.values is None else torch.from_numpy(source.values[numbers].astype(np.float32)),
+        value_names=source.value_names,
+        structure=structure,
+        condition=condition,
+        notes=tuple(notes),
+    )
+
+
+def _images(source: Source, where: str, request: Request, layout: Layout | None) -> Images:
+    """The images asked for, none of them decoded."""
     dtype = require_dtype(source.images.dtype, where)
     if source.layout is not None and layout is not None:
         raise DataError(f"layout is {layout!r}, but {where} says itself how its axes lie: leave layout (--layout) out.")
     layout = source.layout or recognise(source.images.shape, layout, where)
-    chosen = spread(len(source.images), request.limit)
-    if len(chosen) < 2:
-        count = f"{len(chosen)} image{'' if len(chosen) == 1 else 's'}"
+    places = spread(len(source.images), request.limit)
+    if len(places) < 2:
+        count = f"{len(places)} image{'' if len(places) == 1 else 's'}"
         raise DataError(f"{where} gives {count}, but a model of their distribution needs 2 or more: add images.")
-    images = source.images if len(chosen) == len(source.images) else source.images[chosen]
-    images = _resized(images, layout, request.resize)
-    shape = image_shape(images.shape, layout)
-    _require_sides(shape, where)
-    require_memory((len(images), *shape), where)
-    offset = _offset(images)
-    encoding = Encoding(dtype, layout, source.scale, offset)
-    x = encoding.decode(images, where)
-    _require_values(x, where, lambda place: source.items[place] if source.items else f"image {chosen[place]}")
-    relative = [f"numbers are taken relative to {offset!r}, where float32 would round them"] if offset else []
-    own_test = len(source.images) - (source.held_out or 0)
-    return DataSet(
-        x,
-        Euclidean(*shape),
-        name,
-        encoding,
-        labels=_labels(source, chosen, where),
-        class_names=source.class_names,
-        held_out=int((chosen >= own_test).sum()) or None,
-        notes=(*source.notes, *relative),
-    )
+    numbers = places if source.taken is None else source.taken[places]
+    encoding = Encoding(dtype, layout, source.scale)
+    images = Images(source.images, places, encoding, where, numbers, side=request.resize)
+    require_sides(images.shape, where)
+    return images
 
 
-def _offset(images: np.ndarray) -> float:
-    """What is subtracted from float64 numbers whose variation float32 would round away; 0 where it would not."""
-    if images.dtype.kind != "f" or images.dtype.itemsize < 8 or not np.isfinite(images).all():
-        return 0.0
-    largest = max(float(images.max()), -float(images.min()))
-    if largest > float(np.finfo(np.float32).max):
-        return 0.0  # refused when it is decoded
+def _require_square(images: Images, poses: Poses | None, where: str) -> None:
+    height, width = images.shape[2:]
+    if poses is not None and poses.kind == "quarter-turns" and height != width:
+        side = min(height, width)
+        raise DataError(
+            f"{where} holds images of {height}x{width} pixels, but quarter turns need square ones: pass resize={side} "
+            f"(--resize {side})."
+        )
+
+
+def _item(source: Source, number: int) -> str:
+    return source.items[number] if source.items else f"image {number}"
+
+
+def _changes(images: Images, lazy: bool) -> list[str]:
+    """What a user should know of how the numbers were taken."""
+    offset = images.encoding.offset
+    said = [f"numbers are taken relative to {offset!r}, where float32 would round them"] if offset else []
+    return said + ["larger than a quarter of the memory: read from the file as needed"] * lazy
+
+
+def _centred(images: Images) -> Encoding:
+    """The encoding with an offset for float64 numbers whose variation float32 would round away."""
+    stored, places, encoding = images.stored, images.places, images.encoding
+    if stored.dtype.kind != "f" or stored.dtype.itemsize < 8:
+        return encoding
+    size = max(1, _CHUNK // max(math.prod(stored.shape[1:]), 1))
+    count, mean, square, largest = 0, 0.0, 0.0, 0.0
+    for first in range(0, len(places), size):
+        part = np.asarray(stored[places[first : first + size]])
+        part = part[np.isfinite(part)]  # what is not finite is refused when it is decoded, unless a mask excludes it
+        if not part.size:
+            continue
+        largest = max(largest, float(part.max()), -float(part.min()))
+        if largest > float(np.finfo(np.float32).max):
+            return encoding  # refused when it is decoded
+        here, count = float(part.mean()), count + part.size
+        square += float(part.var()) * part.size + (here - mean) ** 2 * part.size * (count - part.size) / count
+        mean += (here - mean) * part.size / count
+    if not count:
+        return encoding
     rounding = float(np.spacing(np.float32(largest)))
-    return float(images.mean()) if rounding > _LOST * float(images.std()) > 0.0 else 0.0
+    lost = rounding > _LOST * math.sqrt(square / count) > 0.0
+    return Encoding(encoding.dtype, encoding.layout, encoding.scale, mean if lost else 0.0)
 
 
-def _resized(images: np.ndarray, layout: Layout, side: int | None) -> np.ndarray:
-    if side is None:
-        return images
-    axis = {"nhw": None, "nhwc": -1, "nchw": 1}[layout]
-    if axis is None:
-        return resize_images(images[..., None], side)[..., 0]
-    return np.moveaxis(resize_images(np.moveaxis(images, axis, -1), side), -1, axis)
-
-
-def _require_sides(shape: tuple[int, int, int], where: str) -> None:
-    channels, height, width = shape
-    low, high = SIDES
-    if channels < 1 or not (low <= min(height, width) and max(height, width) <= high):
+def _posed(
+    images: Images, x: Tensor | Images, valid: Tensor | None, poses: Poses | None, where: str
+) -> tuple[Tensor | Images, Tensor | None]:
+    """The images in their poses, in memory or when they are asked for, and their masks."""
+    if poses is None:
+        return x, valid
+    numbers = torch.from_numpy(images.numbers)
+    structure = None if valid is None else torch.empty(valid.shape, dtype=torch.bool)
+    if isinstance(x, Tensor) or structure is not None:
+        for rows, part in parts(x):
+            mask = None if valid is None else rows_of(valid, torch.arange(rows.start, rows.stop))
+            turned, seen = poses(part, numbers[rows], mask)
+            if isinstance(x, Tensor):
+                x[rows] = turned
+            if structure is not None and seen is not None:
+                structure[rows] = seen
+    if structure is not None and not bool(structure.flatten(1).any(1).all()):
         raise DataError(
-            f"{where} holds images of {height}x{width} pixels and {channels} channels, but sides of {low} to {high} "
-            "and a channel are needed: pass resize=64 (--resize 64) or another layout."
+            f"{where} has masks with so few valid pixels that rotation leaves an image without one, but each image "
+            'needs one: mend the masks, or pass pose="quarter-turns" (--pose quarter-turns).'
         )
-
-
-def _require_values(x: Tensor, where: str, item: Callable[[int], str]) -> None:
-    """Refuse numbers that are not finite, and images that do not differ."""
-    first, constant, same = x[0], True, True
-    for start in range(0, len(x), _CHUNK):
-        part = x[start : start + _CHUNK]
-        finite = part.isfinite()
-        if not finite.all():
-            bad, *place = (~finite).nonzero()[0].tolist()
-            raise DataError(
-                f"{where} holds {part[(bad, *place)].item()} in {item(start + bad)} at (channel, row, column) = "
-                f"{tuple(place)}, but numbers must be finite in float32: remove that image or mend the pixel."
-            )
-        constant = constant and bool((part == first.flatten()[0]).all())
-        same = same and bool((part == first).all())
-    if constant or same:
-        what = "the same number in every pixel" if constant else "the same image again and again"
-        raise DataError(f"{where} holds {what}, but a model needs data that vary: check how the images were saved.")
-    spread = float(x.max()) - float(x.min())
-    if spread < _SMALLEST_SPREAD:
-        raise DataError(
-            f"{where} holds numbers that differ by at most {spread:.3g}, but float32 arithmetic needs differences of "
-            f"{_SMALLEST_SPREAD:g} or more: multiply the images by a constant."
-        )
-
-
-def _labels(source: Source, chosen: np.ndarray, where: str) -> Tensor | None:
-    if source.labels is None:
-        return None
-    labels = torch.from_numpy(source.labels[chosen].astype(np.int64))
-    known = len(source.class_names) if source.class_names is not None else None
-    if labels.min() < 0 or (known is not None and labels.max() >= known):
-        needed = f"0 .. {known - 1}, one for each class name" if known is not None else "0 or more"
-        raise DataError(
-            f"{where} has class numbers from {labels.min()} to {labels.max()}, but they must be {needed}: mend labels."
-        )
-    return labels
+    return (replace(x, poses=poses) if isinstance(x, Images) else x), structure

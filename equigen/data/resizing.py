@@ -36,7 +36,7 @@ def resize_images(images: np.ndarray, side: int) -> np.ndarray:
     out = np.empty((count, side, side, channels), dtype=images.dtype.newbyteorder("="))
     for first in range(0, count, _CHUNK):
         part = images[first : first + _CHUNK, top : top + square, left : left + square]
-        x = torch.from_numpy(part.astype(working)).permute(0, 3, 1, 2)
+        x = torch.from_numpy(part.astype(working)).permute(0, 3, 1, 2).contiguous()
         x = interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         v = x.permute(0, 2, 3, 1).numpy()
         v = np.rint(v) if out.dtype.kind in "iu" else v

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from equigen.data.archive import Archive
 from equigen.data.encoding import Layout
 from equigen.data.errors import DataError
+from equigen.data.images import Stored
 
 __all__ = ["CORRUPT", "Request", "Source", "reading", "spread"]
 
 CORRUPT: tuple[type[Exception], ...] = (
     *(OSError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError),
     *(IndexError, KeyError, TypeError, ValueError, struct.error, tokenize.TokenError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, ImportError),
     *(zipfile.BadZipFile, zlib.error),
 )
 """What decoders of foreign files raise on bytes that they do not understand."""
@@ -35,36 +38,63 @@ class Request:
         key: name of the array in a file that holds several.
         resize: side in pixels that every image is cropped and scaled to.
         limit: largest number of images to read.
+        labels: where the classes are: an entry of the file, or a path.
+        values: where numbers that describe each image are.
+        masks: where masks of the valid pixels are.
     """
 
     key: str | None = None
     resize: int | None = None
     limit: int | None = None
+    labels: str | None = None
+    values: str | None = None
+    masks: str | None = None
 
 
 @dataclass(frozen=True)
 class Source:
     """Stored images and what their file says about them.
 
+    Classes, values, masks and names are those of the whole set, also where a reader took only part of its images.
+
     Args:
-        images: the stored array, of any of the layouts.
+        images: the stored array, or what reads its rows, of any of the layouts.
         layout: order of its axes where the format fixes it; None leaves it to be recognised.
         scale: the stored number that becomes 1 where it is not that of the type.
-        labels: class numbers (N,).
+        labels: class numbers (total,).
         class_names: one name for each class number.
+        values: numbers that describe each image, (total, k).
+        value_names: one name for each of the k.
+        masks: valid pixels, bool (total, H, W), or (H, W) for all images.
         held_out: how many of the last images are the set's own test part.
         items: names of the images for errors, such as their files.
+        taken: places of `images` in the whole set where a reader took only part of it, int64.
+        archive: the entries of the file, where it can have several.
+        key: which of them the images are.
+        on_demand: whether rows can be read when they are needed, without the rest.
         notes: what the reader left out or changed, one clause each.
     """
 
-    images: np.ndarray
+    images: Stored
     layout: Layout | None = None
     scale: float | None = None
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    values: np.ndarray | None = None
+    value_names: tuple[str, ...] | None = None
+    masks: np.ndarray | None = None
     held_out: int | None = None
     items: Sequence[str] | None = None
+    taken: np.ndarray | None = None
+    archive: Archive | None = None
+    key: str | None = None
+    on_demand: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Number of images of the whole set."""
+        return len(self.images) if self.items is None else len(self.items)
 
 
 def spread(n: int, limit: int | None) -> np.ndarray:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Moments", "digests", "moments"]
+from equigen.data.images import Images, parts, rows_of
 
-_CHUNK = 1024  # items whose float64 copy exists at once
+__all__ = ["Moments", "digests", "moments"]
 
 
 @dataclass(frozen=True)
@@ -23,25 +25,33 @@ class Moments:
     std: tuple[float, ...]
 
 
-def moments(x: Tensor) -> Moments:
-    """Moments of items (N, C, *sides), summed in float64; the deviation divides by the count.
+def moments(x: Tensor | Images, structure: Tensor | None = None) -> Moments:
+    """Moments of items (N, C, *sides), gathered part by part in float64; the deviation divides by the count.
+
+    Args:
+        x: items, in memory or in their file.
+        structure: masks (N, 1, *sides) of the numbers that count, or None for all.
+
+    Source: T. Chan, G. Golub, R. LeVeque, Algorithms for computing the sample variance, The American Statistician 37,
+    1983, equation 2.1.
 
     Example:
         >>> moments(torch.tensor([[[0.0, 2.0]], [[4.0, 6.0]]]))
         Moments(low=0.0, high=6.0, mean=(3.0,), std=(2.23606797749979,))
     """
-    channels, count = x.shape[1], x[:, 0].numel()
-    mean = torch.zeros(channels, dtype=torch.float64, device=x.device)
-    square = torch.zeros_like(mean)
-    for part in x.split(_CHUNK):
-        mean += part.double().transpose(0, 1).reshape(channels, -1).sum(1) / count
-    for part in x.split(_CHUNK):
-        square += (part.double().transpose(0, 1).reshape(channels, -1) - mean[:, None]).square().sum(1) / count
-    low, high = torch.aminmax(x)
-    return Moments(low.item(), high.item(), tuple(mean.tolist()), tuple(square.sqrt().tolist()))
+    low, high, count = np.inf, -np.inf, 0
+    mean, square = torch.zeros(2, x.shape[1], dtype=torch.float64)
+    for columns in _columns(x, structure):
+        part = columns.shape[1]
+        low, high = min(low, columns.min().item()), max(high, columns.max().item())
+        here = columns.mean(1)
+        gap, count = here - mean, count + part
+        mean = mean + gap * (part / count)
+        square = square + (columns - here[:, None]).square().sum(1) + gap.square() * (part * (count - part) / count)
+    return Moments(float(low), float(high), tuple(mean.tolist()), tuple((square / count).sqrt().tolist()))
 
 
-def digests(x: Tensor) -> list[bytes]:
+def digests(x: Tensor | Images) -> list[bytes]:
     """A 16-byte digest of each item's numbers: items of one set are equal exactly where their digests are.
 
     Example:
@@ -49,4 +59,18 @@ def digests(x: Tensor) -> list[bytes]:
         >>> one == three, one == two
         (True, False)
     """
-    return [hashlib.blake2b(item.tobytes(), digest_size=16).digest() for item in x.cpu().contiguous().numpy()]
+    return [
+        hashlib.blake2b(item.tobytes(), digest_size=16).digest()
+        for _, part in parts(x)
+        for item in part.cpu().contiguous().numpy()
+    ]
+
+
+def _columns(x: Tensor | Images, structure: Tensor | None) -> Iterator[Tensor]:
+    """The numbers that count, part by part: float64 (C, n)."""
+    for rows, part in parts(x):
+        channels = part.cpu().double().transpose(0, 1).reshape(x.shape[1], -1)
+        if structure is not None:
+            valid = rows_of(structure, torch.arange(rows.start, rows.stop, device=structure.device))
+            channels = channels[:, valid.flatten().cpu()]
+        yield channels

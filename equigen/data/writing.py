@@ -3,7 +3,7 @@
 PNG: 8-bit data give 8-bit pictures and 16-bit data 16-bit ones, grey for 1 channel and RGB for 3. Data without a
 black and a white level (floats, other integers) are stretched: one range, that of these samples, becomes 0 .. 255.
 Images of 2, 4 or more channels show their channels side by side. What was done is noted in each file as its comment.
-npy and npz: the user's type, range and layout.
+npy and npz: the user's type, range and layout. tif: the user's type and range, one image per file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from equigen.data.encoding import FULL_SCALE, Encoding
 from equigen.data.errors import DataError
+from equigen.data.extras import require_package
 from equigen.data.png import encode_png
 
 __all__ = ["FORMATS", "write_samples"]
@@ -39,7 +40,8 @@ def write_samples(
         x: samples (N, C, H, W), as the model gives them.
         encoding: how the user's images are stored.
         folder: where to write; it is made if need be. Files of the same names are replaced.
-        formats: of "png" (sample-00000.png, …), "npz" (samples.npz: images, labels) and "npy" (samples.npy).
+        formats: of "png" (sample-00000.png, …), "tif" (sample-00000.tif, …), "npz" (samples.npz: images, labels) and
+            "npy" (samples.npy).
         labels: class numbers (N,), written to the npz.
 
     Returns:
@@ -106,8 +108,29 @@ def _npy(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _
     yield "samples.npy", file.getvalue()
 
 
+def _tif(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _Files:
+    tifffile = require_package("tifffile", "sample-00000.tif")
+    images = np.moveaxis(stored, 1, -1) if encoding.layout == "nchw" else stored
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    for place, image in enumerate(images):
+        file, colour = io.BytesIO(), image.ndim == 3
+        rgb = colour and image.shape[-1] == 3
+        extra = (0,) * (image.shape[-1] - 1) if colour and not rgb else None  # channels of no stated meaning
+        tifffile.imwrite(
+            file,
+            np.ascontiguousarray(image),
+            photometric="rgb" if rgb else "minisblack",
+            planarconfig="contig" if colour else None,
+            extrasamples=extra,
+            metadata=None,
+            software=False,
+        )
+        yield f"sample-{place:05d}.tif", file.getvalue()
+
+
 FORMATS: dict[str, Callable[[np.ndarray, Encoding, np.ndarray | None], _Files]] = {
     "png": _png,
+    "tif": _tif,
     "npz": _npz,
     "npy": _npy,
 }

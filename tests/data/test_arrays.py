@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 from equigen.data.loading import load
 from tests.data.conftest import pixels
@@ -51,14 +52,14 @@ def test_npy_values(tmp_path, dtype, order):
 
 
 def test_npz_keys(tmp_path, refused):
-    images, masks = pixels(0, 4, 8, 9), pixels(1, 4, 8, 9)
-    np.savez(tmp_path / "two.npz", first=images, second=masks)
+    images, others = pixels(0, 4, 8, 9), pixels(1, 4, 8, 9)
+    np.savez(tmp_path / "two.npz", first=images, second=others)
     refused(tmp_path / "two.npz", "first (4, 8, 9) uint8", "second", "--key first")
     refused(tmp_path / "two.npz", "'third'", "first", key="third")
     found = load(tmp_path / "two.npz", key="second")
-    assert (found.encoding.encode(found.x) == masks).all()
+    assert (found.encoding.encode(found.x) == others).all()
     assert found.notes == ("left out of the file: first",)
-    np.savez_compressed(tmp_path / "called.npz", images=images, masks=masks)
+    np.savez_compressed(tmp_path / "called.npz", images=images, others=others)
     assert (load(tmp_path / "called.npz").x[:, 0].numpy() == images / np.float32(255)).all()
     np.savez(tmp_path / "only.npz", anything=images, weights=np.zeros(3))
     assert len(load(tmp_path / "only.npz")) == 4
@@ -72,7 +73,7 @@ def test_npz_labels(tmp_path, refused):
         found = load(tmp_path / "a.npz")
         return None if found.labels is None else found.labels.tolist(), found.class_names, found.notes
 
-    assert labelled(labels=np.array([2, 0, 1, 2], np.uint8)) == ([2, 0, 1, 2], None, ())
+    assert labelled(labels=np.array([2, 0, 1, 2], np.uint8)) == ([2, 0, 1, 2], ("0", "1", "2"), ())
     names = np.array([b"red", b"green", b"blue"])
     assert labelled(labels=[2, 0, 1, 2], class_names=names) == ([2, 0, 1, 2], ("red", "green", "blue"), ())
     assert labelled(labels=["b", "a", "b", "c"]) == ([1, 0, 1, 2], ("a", "b", "c"), ())
@@ -174,7 +175,7 @@ def test_absurd_sizes_are_refused_before_they_are_read(tmp_path, refused):
     refused(tmp_path / "a.npz", "GiB", "--limit")
 
 
-def test_a_sparse_file_larger_than_memory_is_read_in_part(tmp_path, refused):
+def test_a_sparse_file_larger_than_memory_is_read_in_part(tmp_path):
     count, side = 40_000_000, 100  # 400 GB that take no room on the disk
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(
@@ -186,7 +187,6 @@ def test_a_sparse_file_larger_than_memory_is_read_in_part(tmp_path, refused):
             file.truncate(start + count * side * side)
         except OSError:
             pytest.skip("this file system holds no file of 400 GB, sparse or not")
-    refused(tmp_path / "a.npy", "GiB", "--limit")
     found = load(tmp_path / "a.npy", limit=3)
     assert found.x.shape == (3, 1, side, side)
     assert found.x[0].any()
@@ -214,6 +214,21 @@ def test_broken_files_are_refused(tmp_path, refused):
     with zipfile.ZipFile(tmp_path / "object.npz", "w") as archive:
         archive.writestr("images.npy", pickle.dumps(Trap()))
     refused(tmp_path / "object.npz", "not opened")
+
+
+@pytest.mark.parametrize("name", ["a.pkl", "a.pickle", "a.pt", "a.pth", "a.ckpt", "a.joblib"])
+def test_pickles_and_checkpoints_are_never_opened(tmp_path, refused, name):
+    (tmp_path / name).write_bytes(pickle.dumps(Trap()))
+    refused(tmp_path / name, name, "never", "np.save")
+    refused(tmp_path, name, "never opened", ".png")
+    torch.save({"images": Trap()}, tmp_path / "torch.pt")
+    refused(tmp_path / "torch.pt", "never")
+    np.save(tmp_path / "a.npy", pixels(0, 4, 8, 9))
+    refused(tmp_path / "a.npy", name, ".csv", labels=tmp_path / name)
+    (tmp_path / "labels.npy").write_bytes(pickle.dumps(Trap()))
+    refused(tmp_path / "a.npy", "labels.npy", "not opened", labels=tmp_path / "labels.npy")
+    np.savez(tmp_path / "a.npz", images=pixels(0, 4, 8, 9), kind=np.array([Trap()] * 4, dtype=object))
+    refused(tmp_path / "a.npz", "a.npz", labels="kind")
 
 
 def test_headers_of_python_2_are_read(tmp_path):

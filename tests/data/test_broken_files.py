@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from equigen.data.errors import DataError
@@ -14,7 +16,8 @@ from equigen.data.loading import load
 from tests.data.conftest import pixels, sentence_faults
 from tests.data.test_idx import idx_bytes
 
-TRIALS = 120
+TRIALS = {"tif": 1000, "h5": 1000}
+FEW = 120
 
 
 def whole_file(folder: Path, kind: str) -> Path:
@@ -24,6 +27,16 @@ def whole_file(folder: Path, kind: str) -> Path:
         np.save(path, images)
     elif kind == "npz":
         np.savez_compressed(path, images=images, labels=np.arange(6))
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("images", data=images, chunks=(2, 16, 16), compression="gzip")
+            file["labels"], file["class_names"] = np.arange(6), np.array(list("abcdef"), "S")
+    elif kind == "tif":
+        for place in range(2):
+            tifffile.imwrite(folder / f"whole-{place}.tif", images[place])
+        tifffile.imwrite(path, images[2], compression="zlib")
+    elif kind == "tiff":
+        tifffile.imwrite(path, images.astype(np.float32))
     elif kind == "gz":
         path.write_bytes(gzip.compress(idx_bytes(images)))
     else:
@@ -51,19 +64,19 @@ def break_bytes(data: bytes, trial: int) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "gz", "png", "jpg"])
+@pytest.mark.parametrize("kind", ["npy", "npz", "gz", "png", "jpg", "tif", "tiff", "h5"])
 def test_broken_bytes_end_in_a_set_or_a_sentence(tmp_path, kind):
     path = whole_file(tmp_path, kind)
-    source = tmp_path if kind in ("png", "jpg") else path
+    source = tmp_path if kind in ("png", "jpg", "tif") else path
     whole = path.read_bytes()
-    messages = []
-    for trial in range(TRIALS):
+    messages, trials = [], TRIALS.get(kind, FEW)
+    for trial in range(trials):
         path.write_bytes(break_bytes(whole, trial))
         try:
             load(source)
         except DataError as error:
             messages.append(str(error))
     assert [message for message in messages if sentence_faults(message)] == []
-    assert len(messages) > TRIALS // 5  # the damage is real
+    assert len(messages) > trials // 5  # the damage is real
     path.write_bytes(whole)
     assert len(load(source)) >= 3

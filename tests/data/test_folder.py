@@ -51,7 +51,7 @@ def test_stray_files_are_left_out_and_noted(folder):
     assert found.notes == ("no images, left out: notes.txt",)
 
 
-@pytest.mark.parametrize("name", ["x.tif", "x.GIF", "x.bmp"])
+@pytest.mark.parametrize("name", ["x.webp", "x.GIF", "x.bmp"])
 def test_images_of_other_kinds_are_not_left_out_quietly(folder, refused, name):
     (folder / name).write_bytes(b"II*\0")
     refused(folder, name, "not read")
@@ -137,7 +137,9 @@ def test_linked_folders_are_followed_but_not_in_circles(folder, tmp_path):
 def test_a_folder_without_images_is_refused(tmp_path, refused, files):
     for name in files:
         (tmp_path / name).write_text("text")
-    refused(tmp_path, str(tmp_path), ".png, .jpg, .jpeg", *[name for name in files if not name.startswith(".")])
+    refused(
+        tmp_path, str(tmp_path), ".png, .jpg, .jpeg, .tif, .tiff", *[name for name in files if not name.startswith(".")]
+    )
 
 
 def test_a_set_of_one_image_is_refused(folder, refused):

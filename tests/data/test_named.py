@@ -159,7 +159,7 @@ def test_unknown_sources_are_refused(tmp_path, refused):
     refused("nowhere/at/all", "digits, mnist, fashion_mnist")
     refused(tmp_path / "a.npy", "no file")
     (tmp_path / "a.pt").write_bytes(b"PK")
-    refused(tmp_path / "a.pt", "'.pt'", ".npy")
+    refused(tmp_path / "a.pt", "never", ".npy")
     (tmp_path / "noend").write_bytes(b"PK")
     refused(tmp_path / "noend", "nothing")
     refused("/dev/null", "neither a file nor a folder")

@@ -6,8 +6,10 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "read_folder": "folder",
+        "read_h5": "h5",
         "read_idx": "idx",
         "read_npy": "npy",
         "read_npz": "npz",
+        "read_tiff": "tiff",
     },
 )

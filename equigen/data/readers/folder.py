@@ -1,7 +1,7 @@
 """Reader of a folder of images: one class for each subfolder, or no classes.
 
-All images become one array. Grey images beside colour ones become colour (R = G = B, nothing is lost); sizes and bit
-depths that differ are refused with the file that differs, unless the user asks to resize.
+Files are opened when their images are needed. Grey images beside colour ones become colour (R = G = B, nothing is
+lost); sizes and bit depths that differ are refused with the file that differs, unless the user asks to resize.
 """
 
 from __future__ import annotations
@@ -9,29 +9,47 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equigen.data.errors import DataError, listed
-from equigen.data.memory import require_memory
+from equigen.data.errors import PICKLES, DataError, listed
 from equigen.data.readers.idx import FILES, read_idx_folder
-from equigen.data.readers.images import ImageHeader, read_image, read_image_header
+from equigen.data.readers.images import ImageHeader
+from equigen.data.readers.pictures import PICTURES, read_picture, read_picture_header
 from equigen.data.resizing import resize_images
 from equigen.data.source import Request, Source, spread
 
-__all__ = ["SUFFIXES", "read_folder"]
+__all__ = ["Pictures", "read_folder"]
 
-SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg")
-"""Names of the images that are read, in any case."""
-
-_UNREAD = (".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm")  # images all the same
+_UNREAD = (".bmp", ".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm")  # images all the same
 _HIDDEN = (".", "__MACOSX")
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one size in their files, (N, H, W, C): opened when they are asked for."""
+
+    files: Sequence[Path]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    resize: int | None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for place, row in enumerate(rows.tolist()):
+            image = read_picture(self.files[row])[None]
+            out[place] = resize_images(image, self.resize) if self.resize else image  # one channel becomes three
+        return out
+
+
 def read_folder(folder: Path, request: Request) -> Source:
-    """Read the images of a folder and its subfolders, in the order of their paths.
+    """Find the images of a folder and its subfolders, in the order of their paths.
 
     A folder that holds the four files of an idx set is read as that set.
 
@@ -41,38 +59,50 @@ def read_folder(folder: Path, request: Request) -> Source:
     """
     if all((folder / name).is_file() for name in FILES.values()):
         return read_idx_folder(folder)
-    files, others = _walk(folder)
+    files, others = _walk(folder, [request.labels, request.values, request.masks])
     labels, class_names = _classes(folder, files)
-    chosen = spread(len(files), request.limit)
-    files, labels = [files[i] for i in chosen], None if labels is None else labels[chosen]
-    headers = [read_image_header(file) for file in files]
-    notes = _require_one_kind(folder, files, headers, request.resize)
+    taken = spread(len(files), request.limit)
+    chosen = [files[i] for i in taken]
+    headers = [read_picture_header(file) for file in chosen]
+    notes = _require_one_kind(folder, chosen, headers, request.resize)
     if others:
         notes.append(f"no images, left out: {listed(others)}")
+    height, width = (request.resize,) * 2 if request.resize else (headers[0].height, headers[0].width)
+    shape = (len(chosen), height, width, max(header.channels for header in headers))
     return Source(
-        _pixels(files, headers, request.resize),
+        Pictures(chosen, shape, np.dtype(headers[0].dtype), request.resize),
         layout="nhwc",
         labels=labels,
         class_names=class_names,
         items=[file.relative_to(folder).as_posix() for file in files],
+        taken=taken,
+        on_demand=True,
         notes=tuple(notes),
     )
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[str]]:
-    """Images, and the names of other files, both in the order of their paths; hidden files are no files."""
+def _walk(folder: Path, words: Sequence[str | None]) -> tuple[list[Path], list[str]]:
+    """Images, and the names of other files, both in the order of their paths; hidden files are no files.
+
+    What the user names as labels, values or masks is neither.
+    """
     files, others = [], []
+    named = {Path(word).expanduser().resolve() for word in words if word is not None}
     for path in sorted(_files(folder)):
         suffix = path.suffix.lower()
+        if path.resolve() in named:
+            continue
         if suffix in _UNREAD:
             raise DataError(f"{path} is an image of a kind that is not read: save it as PNG or remove it.")
-        if suffix in SUFFIXES:
+        if suffix in PICTURES:
             files.append(path)
         else:
             others.append(path.relative_to(folder).as_posix())
     if not files:
         there = f"only {listed(others)}" if others else "nothing"
-        raise DataError(f"{folder} holds {there}, but a folder of images needs {', '.join(SUFFIXES)} files: add some.")
+        unopened = any(name.lower().endswith(PICKLES) for name in others)
+        why = " (pickles and torch checkpoints, which can run code, are never opened)" if unopened else ""
+        raise DataError(f"{folder} holds {there}{why}, but images need {', '.join(PICTURES)} files: add some.")
     return files, others
 
 
@@ -127,14 +157,3 @@ def _require_common(
             raise DataError(
                 f"{file} has {kind(header)} {unit}, but {count} of the {len(files)} images have {common}: {fix}."
             )
-
-
-def _pixels(files: Sequence[Path], headers: Sequence[ImageHeader], resize: int | None) -> np.ndarray:
-    height, width = (resize, resize) if resize else (headers[0].height, headers[0].width)
-    shape = (len(files), height, width, max(header.channels for header in headers))
-    require_memory(shape, str(files[0].parent))
-    pixels = np.empty(shape, headers[0].dtype)
-    for place, file in enumerate(files):
-        image = read_image(file)[None]
-        pixels[place] = resize_images(image, resize) if resize else image  # one channel is broadcast to three
-    return pixels

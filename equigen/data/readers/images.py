@@ -19,10 +19,12 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from equigen.data.errors import DataError
 from equigen.data.source import reading
 
-__all__ = ["ImageHeader", "read_image", "read_image_header"]
+__all__ = ["SWAPPED", "ImageHeader", "opaque", "read_image", "read_image_header", "upright"]
+
+SWAPPED: tuple[int, ...] = (5, 6, 7, 8)
+"""Orientations, as EXIF and TIFF number them, that exchange rows and columns."""
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_SWAPPED = (5, 6, 7, 8)  # its values that exchange rows and columns
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I;16": 1, "I;16B": 1, "I": 1, "P": 3, "PA": 3, "RGB": 3, "RGBA": 3}
 
 
@@ -44,7 +46,7 @@ def read_image_header(path: Path) -> ImageHeader:
     """
     with _open(path) as image:
         width, height = image.size
-        if _orientation(image) in _SWAPPED:
+        if _orientation(image) in SWAPPED:
             width, height = height, width
         return ImageHeader(height, width, _CHANNELS[image.mode], "uint16" if _is_deep(image) else "uint8")
 
@@ -65,14 +67,26 @@ def read_image(path: Path) -> np.ndarray:
         else:
             pixels = np.asarray(_plain(image))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] in (2, 4):
-        if int(pixels[..., -1].min()) != np.iinfo(pixels.dtype).max:
-            raise DataError(
-                f"{path} has transparent pixels, but images need to be opaque: lay it over a background, or save the "
-                "set as one .npy file with 4 channels."
-            )
-        pixels = pixels[..., :-1]
-    return _upright(pixels, orientation)
+    return upright(opaque(pixels, path) if pixels.shape[2] in (2, 4) else pixels, orientation)
+
+
+def opaque(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Pixels (H, W, C) without their last channel, which says how opaque they are.
+
+    Raises:
+        DataError: a pixel is not opaque.
+
+    Example:
+        >>> opaque(np.full((1, 1, 2), 255, dtype=np.uint8), Path("a.png")).tolist()
+        [[[255]]]
+    """
+    full = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    if not (pixels[..., -1] == full).all():
+        raise DataError(
+            f"{path} has transparent pixels, but images need to be opaque: lay it over a background, or save the "
+            "set as one .npy file with 4 channels."
+        )
+    return pixels[..., :-1]
 
 
 @contextmanager
@@ -130,9 +144,14 @@ def _deep_colour(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
         return (upper << 8) | np.asarray(again)
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn pixels (H, W, C) as the EXIF orientation says that they are looked at."""
-    if orientation in _SWAPPED:
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn pixels (H, W, C) as the orientation, numbered as in EXIF and TIFF, says that they are looked at.
+
+    Example:
+        >>> upright(np.array([[[1], [2]]]), 3).tolist()
+        [[[2], [1]]]
+    """
+    if orientation in SWAPPED:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

@@ -1,4 +1,4 @@
-"""Reader of .npy: one array, mapped into memory, so that a limited load reads only what it takes."""
+"""Reader of .npy: one array, mapped into memory, so that only what is needed is read."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ def read_npy(path: Path, request: Request) -> Source:
         require_dtype(dtype, str(path))
         if 0 in shape:  # nothing that could be mapped
             return Source(np.empty(shape, dtype))
-        return Source(np.lib.format.open_memmap(path, mode="r"))
+        return Source(np.lib.format.open_memmap(path, mode="r"), on_demand=True)

@@ -23,3 +23,7 @@ class Use(IntEnum):
     RANDOM_FEATURES = 5
     STANDARD = 6
     SHOWN = 7
+    FOLDS = 8
+    LABELS = 9
+    HALVES = 10
+    GIVEN = 11

@@ -1,16 +1,18 @@
 """Everything that is measured on a trained model, each number beside its floor, in one plain record.
 
-`evaluate` draws samples from a model and judges them; `judge` judges samples wherever they come from. What is measured:
+`evaluate` draws samples from a model and has them judged (see `equigen.metrics.judging`). Of the model itself it
+measures
 
-- held-out loss by noise level, beside the loss on training items: a gap between the two is overfitting;
-- Frechet distance, density and coverage in feature space, sliced Wasserstein distance in pixel space, each beside its
-  real-vs-real floor at the same n (see `equigen.metrics.floor`);
-- distances to the nearest training items, beside those of held-out items.
+- the held-out loss by noise level, beside the loss on training items: a gap between the two is overfitting;
+- for a model with conditions, the held-out loss class by class;
+- where solvers are named, distance against evaluations of the network for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,31 +20,30 @@ import torch
 from torch import Tensor, nn
 
 from equigen.data.dataset import DataSet
+from equigen.data.statistics import moments
 from equigen.metrics.addresses import Use
-from equigen.metrics.density_coverage import density_and_coverage
-from equigen.metrics.evaluation import Evaluation, FeatureRecord, LossByNoise, NearestPair
+from equigen.metrics.by_evaluations import BUDGETS, SolverComparison, compare_solvers
+from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.features import Features, features_for
-from equigen.metrics.floor import Measured, Metric, beside_floor, draw
+from equigen.metrics.floor import Measured, draw
 from equigen.metrics.frechet import frechet_distance
-from equigen.metrics.neighbours import compare_neighbours, nearest
-from equigen.metrics.pictures import PAIRS, pictures, value_range
-from equigen.metrics.wasserstein import sliced_wasserstein
+from equigen.metrics.given import Given, given_for
+from equigen.metrics.groups import with_loss
+from equigen.metrics.items import Items, filled
+from equigen.metrics.judging import judge
+from equigen.metrics.loss import device_of, loss_by_noise
 
-__all__ = ["Sampler", "evaluate", "judge"]
-
-_K = 5
-_IN_FEATURES = (
-    Metric("Frechet distance", "lower"),
-    Metric("density", "higher"),
-    Metric("coverage", "higher", most=1.0),
-)
+__all__ = ["Sampler", "evaluate", "stages"]
 
 
 class Sampler(Protocol):
     """What `evaluate` asks of a model: `sample`; and `loss_by_noise_level` if it has one."""
 
     def sample(self, n: int, *, seed: int, steps: int) -> Tensor:
-        """Draw n items (n, C, H, W) in data units, a pure function of the seed."""
+        """Draw n items (n, C, H, W) in data units, a pure function of the seed.
+
+        Where the data have structures or conditions, `structure=` and `condition=` are given too.
+        """
         ...
 
 
@@ -57,13 +58,18 @@ def evaluate(
     seeds: int = 3,
     draws: int = 10,
     features: Features | None = None,
+    solvers: Sequence[str] = (),
+    budgets: Sequence[int] = BUDGETS,
     on_stage: Callable[[str], None] | None = None,
     **sampling: Any,
 ) -> Evaluation:
     """Sample from a model and measure the samples against held-out data, each metric beside its floor.
 
+    Where the data have structures or conditions, the samples are drawn for those of held-out items, see
+    `equigen.metrics.given`.
+
     Args:
-        model: with `.sample(n, seed=, steps=)`, and `.loss_by_noise_level(x, seed=)` if it has one.
+        model: with `.sample(n, seed=, steps=)`, and `.loss_by_noise_level(batch, seed=)` if it has one.
         train: the split the model was trained on.
         held_out: the split it has not seen.
         n: items of each generated set and of each real draw; reduced, with a note, to what the splits hold.
@@ -72,6 +78,8 @@ def evaluate(
         seeds: number of generated sets.
         draws: number of real draws of the floor.
         features: to compare in; None: `features_for(train, held_out)`.
+        solvers: names of solvers to be compared on the same noise; none: the comparison is left out.
+        budgets: evaluations of the network at which they are compared.
         on_stage: called with a few words before each stage, for a progress display.
         sampling: more arguments for `model.sample`, as `solver=` or `batch_size=`.
 
@@ -79,188 +87,80 @@ def evaluate(
         The evaluation.
 
     Raises:
-        ValueError: too few items, or samples that are not finite.
+        ValueError: too few items, samples that are not finite, or conditions among the arguments for sampling.
     """
+    if wrong := {"condition", "structure"} & set(sampling):
+        raise ValueError(f"{wrong.pop()} was given, but samples are drawn for those of held-out items: leave it out.")
     tell = on_stage or (lambda stage: None)
     size = min(n, len(train), len(held_out))
-    training = _set_mode(model, False)
-    try:
+    given = [given_for(held_out, size, seed=seed + s) for s in range(seeds)]
+    with _evaluation_mode(model):
         generated = []
-        for s in range(seeds):
+        for s, one in enumerate(given):
             tell(f"sampling {s + 1} of {seeds}")
-            generated.append(model.sample(size, seed=seed + s, steps=steps, **sampling).detach().cpu())
+            more = {**sampling, **(one.arguments(device_of(model)) if one is not None else {})}
+            generated.append(model.sample(size, seed=seed + s, steps=steps, **more).detach().cpu())
         tell("loss by noise level")
-        loss = _loss(model, train.x, held_out.x, size, seed)
-    finally:
-        _set_mode(model, training)
-    return judge(
-        generated,
-        train,
-        held_out,
-        n=n,
-        seed=seed,
-        draws=draws,
-        steps=steps,
-        solver=None if sampling.get("solver") is None else type(sampling["solver"]).__name__,
-        features=features,
-        loss=loss,
-        on_stage=on_stage,
-    )
-
-
-def judge(
-    generated: Sequence[Tensor],
-    train: DataSet,
-    held_out: DataSet,
-    *,
-    n: int = 450,
-    seed: int = 0,
-    draws: int = 10,
-    steps: int | None = None,
-    solver: str | None = None,
-    features: Features | None = None,
-    loss: LossByNoise | None = None,
-    on_stage: Callable[[str], None] | None = None,
-) -> Evaluation:
-    """Measure generated sets, wherever they come from, against held-out data, each metric beside its floor.
-
-    Args:
-        generated: sets (m, C, H, W) in data units, of finite values.
-        train: the split whatever generated them was trained on.
-        held_out: the split it has not seen.
-        n: items on each side; reduced, with a note, to the smallest side.
-        seed: of the draws, the directions and the classifier.
-        draws: number of real draws of the floor.
-        steps: of the sampler, for the record.
-        solver: its class, for the record.
-        features: to compare in; None: `features_for(train, held_out)`.
-        loss: by noise level, for the record.
-        on_stage: called with a few words before each stage.
-
-    Returns:
-        The evaluation.
-
-    Raises:
-        ValueError: too few items, or samples that are not finite or of another shape.
-    """
-    tell = on_stage or (lambda stage: None)
-    generated = [one.detach().cpu() for one in generated]
-    size = _check(generated, train, held_out, n)
-    tell("features")
-    features = features or features_for(train, held_out, seed=seed)
-    tell("metrics and their floors")
-    metrics = _metrics(generated, train, held_out, features, size, seed, draws)
-    tell("nearest training neighbours")
-    found = nearest(torch.cat([one[:size] for one in generated]), train.x)
-    floor = nearest(draw(held_out.x, size, use=Use.HELD_OUT_DRAW, seed=seed, index=0), train.x)
-    pairs = tuple(
-        NearestPair(int(i), int(found.index[i]), float(found.distance[i])) for i in found.distance.argsort()[:PAIRS]
-    )
-    return Evaluation(
-        data=train.name,
-        shape=tuple(train.x.shape[1:]),
-        train=len(train),
-        held_out=len(held_out),
-        n=size,
-        seed=seed,
-        seeds=len(generated),
-        steps=steps,
-        solver=solver,
-        value_range=value_range(train),
-        features=FeatureRecord(features.name, features.dimension, seed, features.accuracy),
-        metrics=tuple(metrics),
-        neighbours=compare_neighbours(found.distance, floor.distance),
-        nearest=pairs,
-        loss=loss,
-        notes=tuple(_notes(n, size, features)),
-        pictures=pictures(generated, train, held_out, size, found, floor, seed),
-    )
-
-
-def _check(generated: Sequence[Tensor], train: DataSet, held_out: DataSet, n: int) -> int:
-    """The size that all sides have, at least 2."""
-    size = min(n, len(train), len(held_out), *(len(one) for one in generated))
-    if not generated or size < 2:
-        raise ValueError(
-            f"n is {n} with {len(train)} training items, {len(held_out)} held-out items and {len(generated)} generated "
-            f"sets, but each side needs at least 2 items: give more data or a larger held-out part."
+        loss = loss_by_noise(model, train, held_out, size, seed=seed)
+        tell("features")
+        features = features or features_for(train, held_out, seed=seed)
+        found = judge(
+            generated,
+            train,
+            held_out,
+            n=n,
+            seed=seed,
+            draws=draws,
+            steps=steps,
+            solver=None if sampling.get("solver") is None else type(sampling["solver"]).__name__,
+            features=features,
+            loss=loss,
+            given=[one for one in given if one is not None],
+            on_stage=on_stage,
         )
-    for s, one in enumerate(generated):
-        if one.shape[1:] != train.x.shape[1:]:
-            raise ValueError(
-                f"generated items have shape {tuple(one.shape[1:])} and the data {tuple(train.x.shape[1:])}, but they "
-                f"are compared one by one: give the data that the model was trained on."
-            )
-        if not one.isfinite().all():
-            bad = int((~one.isfinite()).flatten(1).any(1).nonzero()[0])
-            raise ValueError(f"sample {bad} of set {s} is not finite, so nothing can be measured: train longer.")
-    return size
+        if found.groups is not None:
+            found = replace(found, groups=with_loss(found.groups, model, held_out, size, seed=seed))
+        if solvers:
+            compared = partial(compare_solvers, model, solvers, budgets, n=size, seed=seed, on_stage=on_stage)
+            fill = torch.tensor(moments(train.x, train.structure).mean)
+            judged = _frechet(features, Items(held_out, fill), given[0], fill, size, seed)
+            comparison = compared(given=given[0], frechet=judged, **sampling)
+            found = replace(found, solvers=_beside(comparison, found["Frechet distance"]))
+    return found
 
 
-def _metrics(
-    generated: Sequence[Tensor],
-    train: DataSet,
-    held_out: DataSet,
-    features: Features,
-    n: int,
-    seed: int,
-    draws: int,
-) -> list[Measured]:
-    def sliced(samples: Tensor, real: Tensor) -> list[float]:
-        return [sliced_wasserstein(samples, real, seed=seed)]
+def stages(seeds: int, solvers: Sequence[str] = ()) -> int:
+    """How often `evaluate` calls `on_stage`.
 
-    def in_features(samples: Tensor, real: Tensor) -> list[float]:
-        samples, real = features(samples), features(real)
-        distance = frechet_distance(samples, real)
-        return [distance, *density_and_coverage(samples, real, k=_K)] if n > _K else [distance]
-
-    measure = partial(
-        beside_floor,
-        generated=generated,
-        train=train.x,
-        held_out=held_out.x,
-        n=n,
-        seed=seed,
-        draws=draws,
-    )
-    return [
-        *measure(in_features, _IN_FEATURES if n > _K else _IN_FEATURES[:1], space=features.name),
-        *measure(sliced, [Metric("sliced Wasserstein distance", "lower", unit="data units")], space="pixels"),
-    ]
+    Example:
+        >>> stages(3), stages(3, ["heun", "euler"])
+        (8, 11)
+    """
+    return seeds + 5 + (1 + len(solvers) if solvers else 0)
 
 
-def _notes(asked: int, n: int, features: Features) -> list[str]:
-    notes = []
-    if n < asked:
-        notes.append(f"n is {n} and not {asked}: the smallest side has no more items.")
-    if n <= _K:
-        notes.append(f"Density and coverage are left out: they need more than {_K} items, and n is {n}.")
-    if n <= features.dimension:
-        notes.append(f"n = {n} items in {features.dimension} dimensions: the Frechet distance is mostly its own bias.")
-    return notes
+def _frechet(
+    features: Features, held_out: Items, given: Given | None, fill: Tensor, n: int, seed: int
+) -> Callable[[Tensor], float]:
+    """The Frechet distance of samples to draw 0 of the held-out items."""
+    real = features(draw(held_out, n, use=Use.HELD_OUT_DRAW, seed=seed, index=0))
+    mask = None if given is None else given.structure
+    return lambda x: frechet_distance(features(filled(x, mask, fill)), real)
 
 
-def _loss(model: object, train: Tensor, held_out: Tensor, n: int, seed: int) -> LossByNoise | None:
-    measure = getattr(model, "loss_by_noise_level", None)
-    if measure is None:
-        return None
-    device = next((p.device for p in model.parameters()), None) if isinstance(model, nn.Module) else None
-    seen = measure(draw(train, n, use=Use.TRAIN_DRAW, seed=seed, index=0).to(device), seed=seed)
-    unseen = measure(draw(held_out, n, use=Use.HELD_OUT_DRAW, seed=seed, index=0).to(device), seed=seed)
-    return LossByNoise(
-        noise=tuple(unseen.noise.tolist()),
-        held_out=tuple(unseen.loss.tolist()),
-        held_out_error=tuple(unseen.standard_error.tolist()),
-        train=tuple(seen.loss.tolist()),
-        train_error=tuple(seen.standard_error.tolist()),
-        n=n,
-    )
+def _beside(comparison: SolverComparison, floor: Measured) -> SolverComparison:
+    return replace(comparison, frechet_floor=floor.floor, frechet_floor_interval=floor.floor_interval)
 
 
-def _set_mode(model: object, training: bool) -> bool:
-    """Set a module's mode and return the one it had; other models have none."""
+@contextmanager
+def _evaluation_mode(model: object) -> Iterator[None]:
+    """A module in evaluation mode inside the block, and as it was after it."""
     if not isinstance(model, nn.Module):
-        return training
+        yield
+        return
     was = model.training
-    model.train(training)
-    return was
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was)

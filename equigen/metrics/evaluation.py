@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.floor import Measured
+from equigen.metrics.groups import Groups
+from equigen.metrics.loss import LossByNoise
+from equigen.metrics.memorisation import Memorisation
 from equigen.metrics.neighbours import NeighbourDistances
+from equigen.metrics.two_sample import TwoSampleTest
 
-__all__ = ["Evaluation", "FeatureRecord", "LossByNoise", "NearestPair"]
+__all__ = ["Evaluation", "FeatureRecord", "NearestPair"]
 
 
 @dataclass(frozen=True)
@@ -22,27 +27,6 @@ class FeatureRecord:
     dimension: int
     seed: int
     accuracy: float | None
-
-
-@dataclass(frozen=True)
-class LossByNoise:
-    """The denoising loss at each noise level on held-out and on training items, same number and same noise.
-
-    Args:
-        noise: relative noise sigma/alpha of each level.
-        held_out: loss on held-out items; 1 is what predicting the mean scores.
-        held_out_error: its standard error.
-        train: loss on training items.
-        train_error: its standard error.
-        n: items on each side.
-    """
-
-    noise: tuple[float, ...]
-    held_out: tuple[float, ...]
-    held_out_error: tuple[float, ...]
-    train: tuple[float, ...]
-    train_error: tuple[float, ...]
-    n: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,12 @@ class Evaluation:
         nearest: the generated items closest to a training item, closest first.
         loss: by noise level; None where the model has none.
         notes: what was left out or reduced, in words.
-        pictures: arrays for a report, not part of the record: data, samples, nearest pairs, distances.
+        two_sample: the classifier two-sample test beside its floor.
+        memorisation: C_T beside its floor.
+        groups: by class or by quarters of a value, for a model with conditions.
+        solvers: distance against evaluations for several solvers, where it was asked for.
+        pictures: arrays for a report, not part of the record: data, samples, nearest pairs, distances, samples by
+            group.
     """
 
     data: str
@@ -94,6 +83,10 @@ class Evaluation:
     nearest: tuple[NearestPair, ...]
     loss: LossByNoise | None = None
     notes: tuple[str, ...] = ()
+    two_sample: TwoSampleTest | None = None
+    memorisation: Memorisation | None = None
+    groups: Groups | None = None
+    solvers: SolverComparison | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> Measured:
@@ -110,19 +103,12 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Evaluation:
-        """The evaluation that `to_dict` described.
+        """The evaluation that `to_dict` described; what an older version did not measure is None.
 
         Raises:
             ValueError: keys that are missing or unknown.
         """
-        parts = dict(values)
-        for name, kind in (("features", FeatureRecord), ("neighbours", NeighbourDistances), ("loss", LossByNoise)):
-            if name in parts and not (name == "loss" and parts[name] is None):
-                parts[name] = _rebuild(kind, parts[name], name)
-        for name, kind in (("metrics", Measured), ("nearest", NearestPair)):
-            if isinstance(parts.get(name), list):
-                parts[name] = [_rebuild(kind, one, name) for one in parts[name]]
-        return _rebuild(cls, parts, "it")
+        return _rebuild(cls, values, "it")
 
 
 def _plain(value: Any) -> Any:
@@ -135,12 +121,27 @@ def _plain(value: Any) -> Any:
 
 
 def _rebuild(kind: type, values: Any, where: str) -> Any:
-    """A dataclass from plain values: lists become tuples; keys must be those of the dataclass."""
-    names = {one.name for one in fields(kind)} - {"pictures"}
+    """A dataclass from plain values; keys must be those of the dataclass, but what has a default may be missing."""
+    own = [one for one in fields(kind) if one.name != "pictures"]
+    names = {one.name for one in own}
+    needed = {one.name for one in own if one.default is MISSING and one.default_factory is MISSING}
     found = set(values) if isinstance(values, Mapping) else set()
-    if wrong := sorted(names ^ found):
+    if wrong := sorted((needed - found) | (found - names)):
         raise ValueError(
             f"this is no evaluation of this version ({where} lacks or should not have: {', '.join(wrong)}): evaluate "
             "the run again."
         )
-    return kind(**{key: tuple(part) if isinstance(part, list) else part for key, part in values.items()})
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], part, name) for name, part in values.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """One field by its type: records are built from mappings, tuples from lists."""
+    inner = [one for one in get_args(hint) if one is not type(None)]
+    if type(None) in get_args(hint):
+        return None if value is None else _value(inner[0], value, where)
+    if is_dataclass(hint):
+        return _rebuild(hint, value, where)  # pyright: ignore[reportArgumentType]
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_value(inner[0], part, where) for part in value)
+    return value

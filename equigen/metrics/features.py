@@ -11,19 +11,22 @@ between training and held-out draws, and between disjoint held-out draws agree w
 **Random convolutions.** Without labels, the same body with random weights under a fixed seed, standardised on the
 training split: crude, but the same for every run, and named so.
 
-Images above 32 pixels are first averaged down to at most 32. Computed in float32, returned in float64.
+Images above 32 pixels are first averaged down to at most 32. Invalid pixels hold the mean of the valid training pixels.
+Computed in float32, returned in float64.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from equigen.data.dataset import DataSet
+from equigen.data.statistics import Moments, moments
 from equigen.metrics.addresses import Use
+from equigen.metrics.items import Items
 from equigen.random import Stream, fork, permutation
 
 __all__ = ["DIMENSION", "Features", "classifier_features", "features_for", "random_features"]
@@ -74,6 +77,8 @@ class Features:
         network: images (n, C, H, W) to (n, 64).
         centre: (64,), subtracted.
         scale: (64,), divided by.
+        head: features to scores of the classes; None for random features.
+        classes: int64, the class number of each score.
 
     Example:
         >>> zeros, ones = torch.zeros(4), torch.ones(4)
@@ -86,6 +91,8 @@ class Features:
     network: nn.Module
     centre: Tensor
     scale: Tensor
+    head: nn.Module | None = None
+    classes: Tensor | None = None
 
     @property
     def dimension(self) -> int:
@@ -99,6 +106,17 @@ class Features:
             return torch.empty(0, self.dimension, dtype=torch.float64)
         found = torch.cat([self.network(part.float()) for part in x.split(512)])
         return (found.double() - self.centre) / self.scale
+
+    @torch.no_grad()
+    def classify(self, x: Tensor) -> Tensor:
+        """The class numbers (n,) that the classifier gives to images (n, C, H, W).
+
+        Raises:
+            ValueError: the features are no classifier's.
+        """
+        if self.head is None or self.classes is None:
+            raise ValueError(f"{self.name} know no classes: use classifier_features(train, held_out).")
+        return self.classes[self.head(self(x).float()).argmax(1)]
 
 
 def classifier_features(train: DataSet, held_out: DataSet, *, seed: int = 0, steps: int = 500) -> Features:
@@ -119,26 +137,28 @@ def classifier_features(train: DataSet, held_out: DataSet, *, seed: int = 0, ste
     """
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels, but a classifier needs them: use random_features(train).")
-    classes, labels = train.labels.unique(return_inverse=True)
-    order = _batches(len(train), steps, seed)
+    known = (train.labels >= 0).nonzero()[:, 0]
+    classes, labels = train.labels[known].unique(return_inverse=True)
+    order = _batches(len(known), steps, seed)
+    found = moments(train.x, train.structure)
+    images = Items(train, torch.tensor(found.mean))
     with torch.enable_grad(), fork(seed=seed, stream=Stream.METRIC, step=int(Use.CLASSIFIER)):
-        body = _body(train.x)
+        body = _body(train, found)
         head = nn.Linear(DIMENSION, len(classes))
         parameters = [*body.parameters(), *head.parameters()]
         optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=1e-2)
         for step, batch in enumerate(order):
             for group in optimiser.param_groups:
                 group["lr"] = _RATE * _ramp(step / steps)
-            scores = head(body(train.x[batch].float()))
+            scores = head(body(images[known[batch]].float()))
             loss = nn.functional.cross_entropy(scores, labels[batch], label_smoothing=_SMOOTHING)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    features = _features("classifier-64", None, body)
-    with torch.no_grad():
-        guess = head(features(held_out.x).float()).argmax(1)
-    accuracy = float((classes[guess] == held_out.labels).double().mean())
-    return Features(features.name, accuracy, features.network, features.centre, features.scale)
+    features = replace(_features("classifier-64", body), head=head.eval().requires_grad_(False), classes=classes)
+    guess = torch.cat([features.classify(part) for part in Items(held_out, images.fill).parts()])
+    told = held_out.labels >= 0
+    return replace(features, accuracy=float((guess == held_out.labels)[told].double().mean()))
 
 
 def random_features(train: DataSet) -> Features:
@@ -153,14 +173,15 @@ def random_features(train: DataSet) -> Features:
     Raises:
         ValueError: data that are no images.
     """
+    found = moments(train.x, train.structure)
     with fork(seed=_RANDOM_SEED, stream=Stream.METRIC, step=int(Use.RANDOM_FEATURES)):
-        body = _body(train.x)
-    raw = _features("random-convolutions-64", None, body)
+        body = _body(train, found)
+    raw = _features("random-convolutions-64", body)
     some = permutation(len(train), seed=_RANDOM_SEED, stream=Stream.METRIC, step=int(Use.STANDARD))[:_STANDARD]
-    found = raw(train.x[some])
-    std = found.std(0, correction=0)
+    values = raw(Items(train, torch.tensor(found.mean))[some])
+    std = values.std(0, correction=0)
     # A channel that moves by rounding alone stays as small as it is.
-    return Features(raw.name, None, raw.network, found.mean(0), torch.where(std > 1e-4 * std.max(), std, 1.0))
+    return replace(raw, centre=values.mean(0), scale=torch.where(std > 1e-4 * std.max(), std, 1.0))
 
 
 def features_for(train: DataSet, held_out: DataSet, *, seed: int = 0) -> Features:
@@ -174,22 +195,26 @@ def features_for(train: DataSet, held_out: DataSet, *, seed: int = 0) -> Feature
     Returns:
         `classifier_features` or `random_features`.
     """
-    labelled = train.labels is not None and held_out.labels is not None and len(train.labels.unique()) > 1
+    labelled = _classes(train.labels) > 1 and _classes(held_out.labels) > 0
     return classifier_features(train, held_out, seed=seed) if labelled else random_features(train)
 
 
-def _body(x: Tensor) -> _Body:
-    if x.ndim != 4:
-        raise ValueError(f"data have items of shape {tuple(x.shape[1:])}, but features need images (C, H, W): reshape.")
-    mean = x.double().mean((0, 2, 3), keepdim=True)[0]
-    std = x.double().std((0, 2, 3), correction=0, keepdim=True)[0]
-    return _Body(tuple(x.shape[1:]), mean.float(), torch.where(std > 0, std, 1.0).float())
+def _classes(labels: Tensor | None) -> int:
+    return 0 if labels is None else len(labels[labels >= 0].unique())
 
 
-def _features(name: str, accuracy: float | None, body: _Body) -> Features:
+def _body(train: DataSet, found: Moments) -> _Body:
+    shape = tuple(train.x.shape[1:])
+    if len(shape) != 3:
+        raise ValueError(f"data have items of shape {shape}, but features need images (C, H, W): reshape.")
+    mean, std = (torch.tensor(value).reshape(-1, 1, 1) for value in (found.mean, found.std))
+    return _Body(shape, mean, torch.where(std > 0, std, 1.0))
+
+
+def _features(name: str, body: _Body) -> Features:
     body.eval().requires_grad_(False)
     zeros, ones = torch.zeros(DIMENSION, dtype=torch.float64), torch.ones(DIMENSION, dtype=torch.float64)
-    return Features(name, accuracy, body, zeros, ones)
+    return Features(name, None, body, zeros, ones)
 
 
 def _batches(n: int, steps: int, seed: int) -> Tensor:

@@ -23,14 +23,14 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from torch import Tensor
 
 from equigen.metrics.addresses import Use
 from equigen.random import Stream, permutation
 
-__all__ = ["Measured", "Metric", "beside_floor", "draw", "mean_interval"]
+__all__ = ["Measured", "Metric", "Rows", "beside_floor", "draw", "drawn", "mean_interval"]
 
 # 97.5 % points of Student's t with 1, 2, ... degrees of freedom; beyond the table, the normal one and two corrections.
 _STUDENT = (
@@ -38,6 +38,14 @@ _STUDENT = (
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
+
+
+class Rows(Protocol):
+    """Items that can be counted and taken by their places: a tensor, or what reads them from a disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,17 @@ class Measured:
     floors: tuple[float, ...]
 
 
-def draw(x: Tensor, n: int, *, use: Use, seed: int, index: int) -> Tensor:
+def drawn(total: int, n: int, *, use: Use, seed: int, index: int) -> Tensor:
+    """Places (n,) of draw `index`: n of `total` without replacement.
+
+    Example:
+        >>> len(set(drawn(100, 20, use=Use.TRAIN_DRAW, seed=0, index=3).tolist()))
+        20
+    """
+    return permutation(total, seed=seed, stream=Stream.METRIC, item=index, step=int(use))[:n]
+
+
+def draw(x: Rows, n: int, *, use: Use, seed: int, index: int) -> Tensor:
     """Draw `index` of n items without replacement, in an order that is a pure function of the address.
 
     Args:
@@ -112,7 +130,7 @@ def draw(x: Tensor, n: int, *, use: Use, seed: int, index: int) -> Tensor:
         >>> sorted(draw(torch.arange(3), 3, use=Use.TRAIN_DRAW, seed=0, index=1).tolist())
         [0, 1, 2]
     """
-    return x[permutation(len(x), seed=seed, stream=Stream.METRIC, item=index, step=int(use))[:n].to(x.device)]
+    return x[drawn(len(x), n, use=use, seed=seed, index=index)]
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
@@ -141,8 +159,8 @@ def beside_floor(
     measure: Callable[[Tensor, Tensor], Sequence[float]],
     metrics: Sequence[Metric],
     generated: Sequence[Tensor],
-    train: Tensor,
-    held_out: Tensor,
+    train: Rows,
+    held_out: Rows,
     *,
     n: int,
     seed: int,

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from equigen.data.dataset import DataSet
+from equigen.data.statistics import Moments
 from equigen.metrics.addresses import Use
-from equigen.metrics.floor import draw
+from equigen.metrics.floor import draw, drawn
+from equigen.metrics.items import Items
 from equigen.metrics.neighbours import Neighbours
 
 __all__ = ["PAIRS", "pictures", "value_range"]
@@ -22,41 +24,33 @@ _SHOWN = 64  # images of a grid
 
 
 def pictures(
-    generated: Sequence[Tensor],
-    train: DataSet,
-    held_out: DataSet,
-    n: int,
-    found: Neighbours,
-    floor: Neighbours,
-    seed: int,
+    generated: Sequence[Tensor], train: Items, held_out: Items, found: Neighbours, floor: Neighbours, seed: int
 ) -> dict[str, np.ndarray]:
     """Arrays of data, samples, the closest pairs of samples and of held-out items, and all distances.
 
     Args:
-        generated: sets of at least n items.
+        generated: sets of n items each.
         train: training split.
         held_out: held-out split.
-        n: items on each side of a comparison.
-        found: neighbours of the first n items of all sets, one set after another.
-        floor: neighbours of draw 0 of the held-out items.
+        found: neighbours of all sets, one set after another.
+        floor: neighbours of draw 0 of n held-out items.
         seed: of the draws.
     """
-    pool = torch.cat([one[:n] for one in generated])
-    real = draw(held_out.x, n, use=Use.HELD_OUT_DRAW, seed=seed, index=0)
+    real = drawn(len(held_out), len(floor.index), use=Use.HELD_OUT_DRAW, seed=seed, index=0)
     near, near_real = found.distance.argsort()[:PAIRS], floor.distance.argsort()[:PAIRS]
     arrays = {
-        "data": draw(train.x, min(_SHOWN, len(train)), use=Use.SHOWN, seed=seed, index=0),
+        "data": draw(train, min(_SHOWN, len(train)), use=Use.SHOWN, seed=seed, index=0),
         "samples": generated[0][:_SHOWN],
-        "nearest_samples": pool[near],
-        "nearest_samples_train": train.x[found.index[near]],
-        "nearest_held_out": real[near_real],
-        "nearest_held_out_train": train.x[floor.index[near_real]],
+        "nearest_samples": torch.cat(list(generated))[near],
+        "nearest_samples_train": train[found.index[near]],
+        "nearest_held_out": held_out[real[near_real]],
+        "nearest_held_out_train": train[floor.index[near_real]],
         "distances": found.distance,
         "held_out_distances": floor.distance,
     }
     return {name: array.numpy() for name, array in arrays.items()}
 
 
-def value_range(train: DataSet) -> tuple[float, float]:
+def value_range(train: DataSet, whole: Moments) -> tuple[float, float]:
     """Black and white of the pictures: 0 and 1 for stored types that have a white, else the range of the data."""
-    return (0.0, 1.0) if train.encoding.has_white else (float(train.x.min()), float(train.x.max()))
+    return (0.0, 1.0) if train.encoding.has_white else (whole.low, whole.high)

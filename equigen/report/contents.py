@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 from equigen.data.encoding import Encoding
@@ -134,6 +135,15 @@ def _evaluation(folder: Path, absent: dict[str, str]) -> tuple[Evaluation | None
     except (ValueError, OSError) as error:
         absent["evaluation"] = f"evaluation.json cannot be used: {error}"
         return None, {}
+    older = f"This evaluation is of an older version, which did not measure it: 'equigen evaluate {folder}' does."
+    if evaluation.two_sample is None:
+        absent["two_sample"] = older
+    if evaluation.memorisation is None:
+        absent["memorisation"] = older
+    if evaluation.solvers is None:
+        absent["solvers"] = (
+            f"Solvers were not compared: 'equigen evaluate {folder} --solvers dpm-solver-2m,heun' does it."
+        )
     return evaluation, _arrays(folder / "evaluation.npz") or {}
 
 
@@ -174,7 +184,7 @@ def _decoded(folder: Path, name: str) -> np.ndarray:
     stored = circumstances(folder).get("data", {}).get("stored") if (folder / "config.yaml").is_file() else None
     images = (_arrays(folder / name) or {}).get("images")
     if stored is None or images is None:
-        return load(folder / name, key="images", limit=_SHOWN).x.numpy()
+        return load(folder / name, key="images", limit=_SHOWN).x[:].numpy()
     return Encoding.from_dict(stored).decode(images[:_SHOWN], name).numpy()
 
 
@@ -203,5 +213,5 @@ def _data(folder: Path, arrays: Mapping[str, np.ndarray], absent: dict[str, str]
     except (ConfigError, RunFolderError, DataError, OSError) as error:
         absent["data"] = f"The data are not within reach: {error}"
         return None
-    some = np.linspace(0, len(train) - 1, min(_SHOWN, len(train))).astype(int)
+    some = torch.linspace(0, len(train) - 1, min(_SHOWN, len(train))).long()
     return Images(train.x[some].numpy(), "the training split")

@@ -1,46 +1,40 @@
-"""Figures of a run: what the numbers of a report look like. Each returns the content of a PNG file.
-
-Colours are those of Okabe and Ito, told apart by all common kinds of colour vision; where two curves share a picture
-they also differ in line or marker, so that a grey print loses nothing. Figures are built on their own canvas: nothing
-here touches pyplot or its state.
-
-Source: M. Okabe, K. Ito, Color universal design, 2008.
-"""
+"""Figures of a run: what the numbers of a report look like. Each returns the content of a PNG file."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from equigen.metrics.evaluation import LossByNoise
 from equigen.metrics.floor import Measured
+from equigen.metrics.loss import LossByNoise
+from equigen.report.drawing import (
+    BLUE,
+    GREY,
+    ORANGE,
+    TEXT,
+    canvas,
+    dress,
+    legend,
+    log_if_positive,
+    plain_log_ticks,
+    png,
+)
 from equigen.report.grid import Grid
 
 __all__ = [
-    "BLUE",
-    "GREY",
-    "ORANGE",
+    "against_chance",
     "distances",
+    "images_by_group",
     "loss_by_noise",
     "metrics_beside_floor",
     "noise_to_image",
     "training_curves",
 ]
 
-BLUE = "#0072B2"
-ORANGE = "#D55E00"
-GREY = "#6b6b6b"
-_DPI = 160
-_SIZE = 9  # points of text
-_NOTE: dict[str, Any] = {"fontsize": _SIZE - 1, "color": BLUE, "va": "center"}
+_NOTE: dict[str, Any] = {"fontsize": TEXT - 1, "color": BLUE, "va": "center"}
 
 
 def training_curves(train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]]) -> bytes:
@@ -60,7 +54,7 @@ def training_curves(train: Sequence[Mapping[str, Any]], validation: Sequence[Map
     ]
     panels = [panel for panel in panels if len(panel[1][0])]
     rows = -(-len(panels) // 2)
-    figure = _figure(7.2, 2.3 * rows)
+    figure = canvas(7.2, 2.3 * rows)
     for k, (label, (steps, values), noisy) in enumerate(panels):
         axes = figure.add_subplot(rows, min(2, len(panels)), k + 1)
         colour = BLUE if "held-out" not in label else ORANGE
@@ -71,15 +65,15 @@ def training_curves(train: Sequence[Mapping[str, Any]], validation: Sequence[Map
             steps, _running_mean(values) if noisy else values, color=colour, linewidth=1.7, marker=marker, markersize=4
         )
         if label != "learning rate":
-            _log_if_positive(axes, values)
+            log_if_positive(axes, values)
         axes.set_xlim(0, max(1, 1.03 * steps[-1]))
-        _dress(axes, "step", label)
-    return _png(figure)
+        dress(axes, "step", label)
+    return png(figure)
 
 
 def loss_by_noise(loss: LossByNoise) -> bytes:
     """Denoising loss against the relative noise level, held-out beside training items, with standard errors."""
-    figure = _figure(7.2, 3.4)
+    figure = canvas(7.2, 3.4)
     axes = figure.add_subplot()
     axes.axhline(1, color=GREY, linewidth=0.9, linestyle=":", label="knowing only mean and variance")
     for label, values, errors, colour, line in (
@@ -102,17 +96,17 @@ def loss_by_noise(loss: LossByNoise) -> bytes:
             markersize=5,
         )
     axes.set_xscale("log")
-    _plain_log_ticks(axes)
-    _log_if_positive(axes, np.array([*loss.held_out, *loss.train]))
-    _legend(axes)
-    _dress(axes, "relative noise sigma / alpha (data scaled to unit variance)", "normalised loss")
-    return _png(figure)
+    plain_log_ticks(axes)
+    log_if_positive(axes, np.array([*loss.held_out, *loss.train]))
+    legend(axes)
+    dress(axes, "relative noise sigma / alpha (data scaled to unit variance)", "normalised loss")
+    return png(figure)
 
 
 def metrics_beside_floor(metrics: Sequence[Measured]) -> bytes:
     """Each metric as a multiple of its floor: a mark for each set and each real draw, and the mean of the sets."""
     shown = [metric for metric in metrics if metric.floor > 0]
-    figure = _figure(7.2, 0.9 + 0.62 * len(shown))
+    figure = canvas(7.2, 0.9 + 0.62 * len(shown))
     axes = figure.add_subplot()
     axes.axvline(1, color=GREY, linewidth=0.9)
     for row, metric in enumerate(shown):
@@ -128,18 +122,18 @@ def metrics_beside_floor(metrics: Sequence[Measured]) -> bytes:
         bar = [[mean - max(low, mean / 10)], [high - mean]]
         axes.errorbar([mean], [row + 0.16], xerr=bar, fmt="D", color=BLUE, ms=5, capsize=3, label="their mean, 95 %")
     axes.set_xscale("log")
-    _plain_log_ticks(axes)
+    plain_log_ticks(axes)
     axes.set_yticks(range(len(shown)), [f"{m.name}\n({m.better} is better)" for m in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    _legend(axes)
-    _dress(axes, "multiple of the real-vs-real floor", "")
+    legend(axes)
+    dress(axes, "multiple of the real-vs-real floor", "")
     axes.grid(axis="y", which="both", visible=False)
-    return _png(figure)
+    return png(figure)
 
 
 def distances(generated: np.ndarray, held_out: np.ndarray) -> bytes:
     """Share of items whose nearest training item lies within a distance: samples beside held-out items."""
-    figure = _figure(7.2, 3.2)
+    figure = canvas(7.2, 3.2)
     axes = figure.add_subplot()
     for values, label, colour, line in (
         (held_out, "held-out items (the floor)", ORANGE, "--"),
@@ -154,9 +148,9 @@ def distances(generated: np.ndarray, held_out: np.ndarray) -> bytes:
         label="5 % of held-out items are nearer",
     )
     axes.set_xlim(0, max(generated.max(), held_out.max()) * 1.03 or 1)
-    _legend(axes)
-    _dress(axes, "distance to the nearest training item (data units)", "share of items")
-    return _png(figure)
+    legend(axes)
+    dress(axes, "distance to the nearest training item (data units)", "share of items")
+    return png(figure)
 
 
 def noise_to_image(picture: Grid, steps: Sequence[int], spread: Sequence[float]) -> bytes:
@@ -169,18 +163,70 @@ def noise_to_image(picture: Grid, steps: Sequence[int], spread: Sequence[float])
     """
     width, height = picture.picture.size
     across = 7.2
-    figure = _figure(across, across * height / width + 0.55)
+    figure = canvas(across, across * height / width + 0.55)
     axes = figure.add_subplot()
     axes.imshow(np.asarray(picture.picture), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     centre = (np.arange(len(steps)) + 0.5) * picture.pitch[0] - 1.5
     sizes = [f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in spread]
     labels = [f"{step}\n{size}" for step, size in zip(steps, sizes, strict=True)]
-    axes.set_xticks(centre, labels, fontsize=_SIZE - 1)
+    axes.set_xticks(centre, labels, fontsize=TEXT - 1)
     axes.set_yticks([])
-    axes.set_xlabel("solver steps done (upper), root mean square of the values (lower)", fontsize=_SIZE)
+    axes.set_xlabel("solver steps done (upper), root mean square of the values (lower)", fontsize=TEXT)
     axes.tick_params(length=0)
     axes.set_frame_on(False)
-    return _png(figure)
+    return png(figure)
+
+
+def against_chance(
+    values: Sequence[float], floors: Sequence[float], label: str, chance: float, band: tuple[float, float] | None = None
+) -> bytes:
+    """Numbers of generated sets beside those of real draws, around what chance gives.
+
+    Args:
+        values: of each generated set.
+        floors: of each real draw.
+        label: of the axis.
+        chance: what two samples of one law score on average.
+        band: where 95 % of such scores lie, shown as a shade.
+    """
+    figure = canvas(7.2, 1.2)
+    axes = figure.add_subplot()
+    if band is not None:
+        axes.axvspan(*band, color="#ececec", linewidth=0)
+    axes.axvline(chance, color=GREY, linewidth=0.9)
+    axes.scatter(floors, np.zeros(len(floors)), marker="|", s=90, color=GREY, linewidths=1.2)
+    axes.scatter(values, np.ones(len(values)), marker="o", s=26, facecolors="none", edgecolors=ORANGE)
+    axes.set_yticks([0, 1], ["real items", "generated sets"])
+    axes.set_ylim(1.7, -0.7)
+    axes.margins(x=0.08)
+    dress(axes, label, "")
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return png(figure)
+
+
+def images_by_group(picture: Grid, names: Sequence[str], samples: int, real: int) -> bytes:
+    """A grid whose rows are groups: samples on the left, held-out items on the right of an empty column.
+
+    Args:
+        picture: one row per group, samples + 1 + real columns.
+        names: of the groups, one a row.
+        samples: columns of samples.
+        real: columns of held-out items.
+    """
+    width, height = picture.picture.size
+    across = 6.2
+    figure = canvas(7.2, across * height / width + 0.45)
+    axes = figure.add_subplot()
+    axes.imshow(np.asarray(picture.picture), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    middle = [samples / 2, samples + 1 + real / 2]
+    axes.set_xticks([at * picture.pitch[0] for at in middle], ["samples", "held-out items"], fontsize=TEXT)
+    axes.set_yticks((np.arange(len(names)) + 0.5) * picture.pitch[1] - 1.5, names, fontsize=TEXT - 1)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_frame_on(False)
+    return png(figure)
 
 
 def _series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -197,59 +243,3 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
     first = np.maximum(np.arange(len(values)) - half, 0)
     last = np.minimum(np.arange(len(values)) + half + 1, len(values))
     return (total[last] - total[first]) / (last - first)
-
-
-def _log_if_positive(axes: Axes, values: np.ndarray) -> None:
-    """A logarithmic axis where values are positive and span more than a factor of two."""
-    if len(values) and values.min() > 0 and values.max() > 2 * values.min():
-        axes.set_yscale("log")
-        _plain_log_ticks(axes, "y")
-
-
-def _plain_log_ticks(axes: Axes, which: str = "x") -> None:
-    """Plain numbers: the more of them the shorter the axis."""
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    decades = math.log10(high / low)
-    if decades < 0.6:  # so short that even steps read better
-        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        return
-    leads = (1, 2, 3, 4, 6, 8) if decades < 1 else (1, 2, 5) if decades < 2 else (1,)
-
-    def text(value: float, _: object) -> str:
-        lead = round(value / 10 ** math.floor(math.log10(value) + 1e-9), 6)
-        return f"{value:g}" if lead in leads else ""
-
-    axis.set_major_formatter(FuncFormatter(text))
-    axis.set_minor_formatter(FuncFormatter(text) if decades < 2 else NullFormatter())
-
-
-def _legend(axes: Axes) -> None:
-    """Above the axes, where no curve runs; each label once."""
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": len(once), "fontsize": _SIZE - 1}
-    axes.legend(list(once.values()), list(once), frameon=False, **place)
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _dress(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x, fontsize=_SIZE)
-    axes.set_ylabel(y, fontsize=_SIZE)
-    axes.tick_params(labelsize=_SIZE - 1, which="both")
-    axes.grid(visible=True, which="both", color="#e3e3e3", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()

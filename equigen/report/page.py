@@ -5,53 +5,23 @@ Pictures are part of the page; nothing is fetched. What the run folder does not 
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from equigen.metrics.evaluation import Evaluation, LossByNoise
+from equigen.metrics.loss import LossByNoise
 from equigen.report.contents import Contents, Images, Paths, read
-from equigen.report.figures import distances, loss_by_noise, metrics_beside_floor, noise_to_image, training_curves
-from equigen.report.grid import Grid, Level, grid, stretch
-from equigen.report.words import facts, features, in_short, row, verdict
+from equigen.report.figures import loss_by_noise, noise_to_image, training_curves
+from equigen.report.grid import Level, grid, stretch
+from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture
+from equigen.report.sections import evaluated
+from equigen.report.words import cost, facts, in_short
 from equigen.training.files import write_whole
 
-__all__ = ["Picture", "render", "write"]
-
-_NEIGHBOURS = {"distances", "held_out_distances", "nearest_samples", "nearest_held_out"} | {
-    "nearest_samples_train",
-    "nearest_held_out_train",
-}
-_TOGETHER = (1, 3)  # numbers of channels that make one picture
-_DPI_RATIO = 160 / 96  # of the figures' pixels to those of a page
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture inside the page.
-
-    Args:
-        source: a data URI.
-        alt: what it shows, for those who do not see it.
-        caption: the words under it.
-        width: on the page, in CSS pixels.
-        height: likewise.
-        pixels: whether it consists of enlarged pixels, which must not be smoothed.
-    """
-
-    source: str
-    alt: str
-    caption: str
-    width: int
-    height: int
-    pixels: bool = False
+__all__ = ["render", "write"]
 
 
 def write(run: Path) -> Path:
@@ -86,35 +56,12 @@ def render(contents: Contents) -> str:
         "curves": _curves(contents),
         "loss": _loss(contents),
         "config_text": contents.config_text,
-        **(_evaluated(evaluation, contents.arrays, low, high) if evaluation else _nothing()),
+        "cost": cost(contents),
+        **evaluated(evaluation, contents.arrays, low, high),
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = files("equigen.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(context)
-
-
-def _evaluated(evaluation: Evaluation, arrays: Mapping[str, np.ndarray], low: Level, high: Level) -> dict[str, Any]:
-    metrics = evaluation.metrics
-    shown = [metric for metric in metrics if metric.floor > 0]
-    caption = (
-        "Each metric divided by the mean of its floor. The spread of the upright marks is what real data score against "
-        "real data; a mean among them is indistinguishable from real data at this n, by this metric."
-    )
-    alt = "metrics as multiples of their floors"
-    return {
-        "metrics": [row(metric) for metric in metrics],
-        "metrics_figure": _figure(metrics_beside_floor(shown), alt, caption) if shown else None,
-        "n": evaluation.n,
-        "draws": len(metrics[0].floors),
-        "sets": evaluation.seeds,
-        "features": features(evaluation),
-        "notes": evaluation.notes,
-        "neighbours": _neighbours(evaluation, arrays, low, high),
-    }
-
-
-def _nothing() -> dict[str, Any]:
-    return {"metrics": None, "neighbours": None}
 
 
 def _data_name(contents: Contents) -> str:
@@ -132,65 +79,45 @@ def _value_range(contents: Contents) -> tuple[Level, Level]:
     data are stored with a white.
     """
     evaluation, shown = contents.evaluation, contents.data or contents.samples
-    if evaluation and (evaluation.shape[0] in _TOGETHER or evaluation.value_range == (0.0, 1.0) or shown is None):
+    if evaluation and (evaluation.shape[0] in TOGETHER or evaluation.value_range == (0.0, 1.0) or shown is None):
         return evaluation.value_range
     if shown is None or not np.isfinite(shown.x).any():
         return 0.0, 1.0
     x = np.where(np.isfinite(shown.x), shown.x, np.nan)
-    over = None if x.shape[1] in _TOGETHER else (0, 2, 3)
+    over = None if x.shape[1] in TOGETHER else (0, 2, 3)
     return np.nanmin(x, axis=over), np.nanmax(x, axis=over)
-
-
-def _neighbours(evaluation: Evaluation, arrays: Mapping[str, np.ndarray], low: Level, high: Level) -> dict[str, Any]:
-    strips, curves = [], None
-    if set(arrays) >= _NEIGHBOURS:
-        caption = (
-            "Euclidean distance over all values of an image to the nearest training item. The curve of the samples "
-            "should follow that of the held-out items: to its left they are too close, to its right unlike the data."
-        )
-        content = distances(arrays["distances"], arrays["held_out_distances"])
-        curves = _figure(content, "distribution of distances to the nearest training item", caption)
-        channels = evaluation.shape[0]
-        most = 10 if channels in _TOGETHER else max(1, 12 // channels)
-        for name, what in (("samples", "samples"), ("held_out", "held-out items")):
-            upper, lower = (arrays[f"nearest_{name}{part}"][:most] for part in ("", "_train"))
-            shown = grid(np.concatenate((upper, lower)), len(upper), low=low, high=high)
-            caption = f"Above: the {len(upper)} {what} nearest to the training set, nearest first."
-            alt = f"{what} above their nearest training items"
-            strips.append(_grid(shown, alt, f"{caption} Below: their training items."))
-    return {"sentence": verdict(evaluation), "distances": curves, "strips": strips}
 
 
 def _images(images: Images | None, title: str, low: Level, high: Level) -> Picture | None:
     if images is None:
         return None
     channels = images.x.shape[1]
-    columns = 8 if channels in _TOGETHER else max(1, 8 // channels)
+    columns = 8 if channels in TOGETHER else max(1, 8 // channels)
     x = images.x[: 8 * columns]
     shown = grid(x, columns, low=low, high=high)
     caption = f"{title}, from {images.origin}: {len(x)} images, {shown.caption}."
-    return _grid(shown, f"{title.lower()} in a grid", caption)
+    return grid_picture(shown, f"{title.lower()} in a grid", caption)
 
 
 def _paths(paths: Paths, low: Level, high: Level) -> Picture:
     """Rows are samples, columns moments; all but the last column are shown within 2.5 of their own deviations."""
     columns = []
     for x in paths.x[:-1]:
-        over = None if x.shape[1] in _TOGETHER else (0, 2, 3)
+        over = None if x.shape[1] in TOGETHER else (0, 2, 3)
         centre, deviation = x.mean(axis=over), x.std(axis=over)
         columns.append(stretch(x, centre - 2.5 * deviation, centre + 2.5 * deviation))
     columns.append(stretch(paths.x[-1], low, high))
     spread = [float(np.sqrt(np.square(x).mean())) for x in paths.x]
     rows = np.stack(columns, axis=1)  # (n, S, C, H, W)
-    rows = rows if rows.shape[2] in _TOGETHER else rows[:, :, :1]
+    rows = rows if rows.shape[2] in TOGETHER else rows[:, :, :1]
     shown = grid(rows.reshape(-1, *rows.shape[2:]), len(columns), low=0, high=255)
     caption = (
         "Each row is one sample. Columns before the last are shown within 2.5 standard deviations of their own mean, "
         "since noise is far larger than data; the last one on the scale of the data."
     )
-    if paths.x.shape[2] not in _TOGETHER:
+    if paths.x.shape[2] not in TOGETHER:
         caption += f" Shown is the first of {paths.x.shape[2]} channels."
-    return _figure(noise_to_image(shown, paths.steps, spread), "samples from noise to image", caption)
+    return drawn_picture(noise_to_image(shown, paths.steps, spread), "samples from noise to image", caption)
 
 
 def _curves(contents: Contents) -> Picture | None:
@@ -201,7 +128,7 @@ def _curves(contents: Contents) -> Picture | None:
         "Thin lines are recorded values, thick ones their running mean over a twentieth of the run. The held-out loss "
         "is the mean over noise levels, so its scale differs from that of the training loss."
     )
-    return _figure(content, "training curves", caption)
+    return drawn_picture(content, "training curves", caption)
 
 
 def _loss(contents: Contents) -> Picture | None:
@@ -217,18 +144,4 @@ def _loss(contents: Contents) -> Picture | None:
         loss = LossByNoise(tuple(last["noise"]), tuple(last["level_loss"]), tuple(errors), (), (), 0)
         what = f"Held-out items at training step {last['step']}; bars are 95 %."
     caption = f"{what} The loss is weighted so that knowing only mean and variance scores 1 at every level. {gap}"
-    return _figure(loss_by_noise(loss), "denoising loss against noise level", caption.strip())
-
-
-def _figure(png: bytes, alt: str, caption: str) -> Picture:
-    width, height = struct.unpack(">II", png[16:24])  # of the header of a PNG file
-    return Picture(_uri(png), alt, caption, round(width / _DPI_RATIO), round(height / _DPI_RATIO))
-
-
-def _grid(shown: Grid, alt: str, caption: str) -> Picture:
-    width, height = shown.picture.size
-    return Picture(_uri(shown.png()), alt, caption, width, height, pixels=True)
-
-
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return drawn_picture(loss_by_noise(loss), "denoising loss against noise level", caption.strip())

@@ -5,11 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.floor import Measured
+from equigen.metrics.groups import Group
+from equigen.metrics.memorisation import Memorisation
+from equigen.metrics.two_sample import TwoSampleTest
 from equigen.report.contents import Contents
 
-__all__ = ["facts", "features", "in_short", "row", "verdict"]
+__all__ = [
+    "compared",
+    "copied",
+    "cost",
+    "facts",
+    "features",
+    "group_row",
+    "in_short",
+    "row",
+    "told_apart",
+    "verdict",
+]
 
 
 def facts(contents: Contents) -> list[tuple[str, str]]:
@@ -49,6 +64,8 @@ def in_short(evaluation: Evaluation) -> list[str]:
             sentences.append(
                 f"Coverage: {value} of the held-out items have samples beside them; real data reach {floor}."
             )
+    if evaluation.two_sample is not None:
+        sentences.append(told_apart(evaluation.two_sample))
     return [*sentences, verdict(evaluation)]
 
 
@@ -73,6 +90,91 @@ def features(evaluation: Evaluation) -> str:
         f"Features: {used.name}, {used.dimension} numbers an image, of a classifier trained on the training split "
         f"only; {_percent(used.accuracy)} of held-out items are classified rightly."
     )
+
+
+def told_apart(test: TwoSampleTest) -> str:
+    """Whether a classifier tells samples from held-out items, in a sentence."""
+    found = test.accuracy
+    low, high = min(test.p_values), max(test.p_values)
+    p_values = f"p = {low:.3g}" if low == high else f"p from {low:.3g} to {high:.3g}"
+    return (
+        f"A classifier tells samples from held-out items with {_percent(found.value)} accuracy ({p_values}); training "
+        f"items from held-out items with {_percent(found.floor)}. Chance is {_percent(0.5, 0)}."
+    )
+
+
+def copied(found: Memorisation) -> str:
+    """What C_T says, in a sentence."""
+    sign = (
+        "nearer to the training items than chance explains: copies, or samples smoother than data"
+        if found.copying
+        else "farther from the training items than chance explains: samples unlike the data"
+        if found.far
+        else "as near to the training items as real items are"
+    )
+    low, high = min(found.floors), max(found.floors)
+    return (
+        f"Memorisation C_T = {found.value:.2f} (real items: {low:.2f} to {high:.2f}): the samples lie {sign}. In "
+        f"{_percent(found.farther, 0)} of all pairs the sample is farther from the training set than the held-out item."
+    )
+
+
+def group_row(group: Group) -> dict[str, str]:
+    """One class or range as a row of a table."""
+
+    def share(value: float | None, interval: tuple[float, float] | None) -> str:
+        if value is None or interval is None:
+            return "-"
+        return f"{_percent(value)} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+
+    error = "" if group.loss_error is None else f" \N{PLUS-MINUS SIGN} {group.loss_error:.3f}"
+    return {
+        "name": group.name,
+        "samples": f"{group.samples}",
+        "called": share(group.called, group.called_interval),
+        "floor": share(group.floor, group.floor_interval),
+        "loss": "-" if group.loss is None else f"{group.loss:.3f}{error}",
+    }
+
+
+def compared(found: SolverComparison) -> str:
+    """Which solver comes nearest to the reference within the smallest and the largest budget, in a sentence."""
+    points = [
+        (count, distance, curve.solver)
+        for curve in found.curves
+        for count, distance in zip(curve.evaluations, curve.distance, strict=False)
+    ]
+    parts = []
+    for budget in dict.fromkeys((min(found.budgets), max(found.budgets))):
+        within = [(distance, solver) for count, distance, solver in points if count <= budget]
+        if within:
+            distance, solver = min(within)
+            parts.append(f"{solver} within {budget} evaluations ({distance:.2g} data units)")
+    if not parts:
+        return "No deterministic solver was compared."
+    return f"Nearest to where the exact flow takes the same noise: {', '.join(parts)}."
+
+
+def cost(contents: Contents) -> list[tuple[str, str, str]]:
+    """(quantity, as it was estimated before the training, as it was) of what the run recorded."""
+    about = contents.config.get("equigen")
+    estimate = about.get("estimate") if isinstance(about, Mapping) else None
+    if not isinstance(estimate, Mapping):
+        return []
+    last = contents.train[-1] if contents.train else {}
+    steps, planned = last.get("step"), contents.config.get("steps")
+    seconds = last.get("seconds")
+    took = _duration(seconds) if isinstance(seconds, int | float) else "-"
+    if took != "-" and steps != planned:
+        took += f" for {steps} of {planned} steps"
+    rows = []
+    if isinstance(value := estimate.get("seconds"), int | float):
+        rows.append(("training time", _duration(value), took))
+    if isinstance(value := estimate.get("parameters"), int):
+        rows.append(("parameters", f"{value:,}", f"{value:,}"))
+    if isinstance(value := estimate.get("memory_bytes"), int | float):
+        rows.append(("memory beside the data", f"{value / 2**20:,.0f} MiB", "not measured"))
+    return rows
 
 
 def row(metric: Measured) -> dict[str, str]:

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from equigen.data.dataset import DataSet
-from equigen.metrics.evaluating import evaluate, judge
+from equigen.metrics.evaluating import evaluate
+from equigen.metrics.evaluating import stages as count_stages
 from equigen.metrics.evaluation import Evaluation
+from equigen.metrics.judging import judge
 from equigen.random import Stream, normal, permutation
+from equigen.spaces.batch import Batch
 from equigen.spaces.euclidean import Euclidean
 
 N = 150
@@ -66,6 +69,11 @@ def test_fresh_real_items_score_the_floor(perfect):
     for metric in perfect.metrics:
         assert metric.ratio == pytest.approx(1, abs=0.25), metric.name
     assert not perfect.neighbours.suspicious
+    assert abs(perfect.memorisation.value) < 2
+    assert not perfect.memorisation.copying
+    assert min(perfect.two_sample.p_values) > 0.005
+    assert perfect.two_sample.accuracy.value < 0.57
+    assert perfect.groups is None
     assert perfect.notes == ()
     assert [m.name for m in perfect.metrics] == [
         "Frechet distance",
@@ -93,6 +101,9 @@ def test_noise_shows(perfect, score, halves):
     found = score(Planted(halves[2], noisy))
     assert found["sliced Wasserstein distance"].value > 2 * perfect["sliced Wasserstein distance"].value
     assert found["Frechet distance"].ratio > 1.5
+    assert found.two_sample.accuracy.value > 0.65
+    assert max(found.two_sample.p_values) == 0.001
+    assert found.memorisation.far
     assert found["density"].value < 0.8 * perfect["density"].value
 
 
@@ -108,6 +119,9 @@ def test_a_copy_of_the_training_set_shows_in_the_neighbours_alone(score, halves)
     assert found["Frechet distance"].ratio < 1.3  # blind to it
     assert found.neighbours.suspicious
     assert found.neighbours.copies == 3 * N
+    assert found.memorisation.copying
+    assert found.memorisation.value < -10
+    assert found.two_sample.accuracy.value < 0.58  # blind to it too
     assert found.nearest[0].distance == 0
     pair = found.nearest[0]
     assert torch.equal(torch.as_tensor(found.pictures["nearest_samples"][0]), halves[0].x[pair.train])
@@ -119,6 +133,15 @@ def test_the_record_is_plain_and_comes_back(perfect):
     assert back == perfect
     assert back.to_dict() == json.loads(text)
     assert "pictures" not in json.loads(text)
+
+
+def test_a_record_of_an_older_version_is_read(perfect):
+    kept = perfect.to_dict()
+    for name in ("two_sample", "memorisation", "groups", "solvers"):
+        del kept[name]
+    found = Evaluation.from_dict(kept)
+    assert (found.two_sample, found.memorisation, found.groups, found.solvers) == (None, None, None, None)
+    assert found.metrics == perfect.metrics
 
 
 @pytest.mark.parametrize(
@@ -173,8 +196,8 @@ def test_loss_by_noise_is_measured_on_both_splits_and_the_mode_is_restored(halve
     train, held_out, fresh = halves
 
     class WithLoss(Planted):
-        def loss_by_noise_level(self, x: Tensor, *, seed: int):
-            mean = x.double().mean() * torch.ones(4)
+        def loss_by_noise_level(self, batch: Batch, *, seed: int):
+            mean = batch.x.double().mean() * torch.ones(4)
             return SimpleNamespace(noise=torch.arange(1.0, 5), loss=mean, standard_error=0.1 * mean)
 
     model = WithLoss(fresh).train()
@@ -186,6 +209,7 @@ def test_loss_by_noise_is_measured_on_both_splits_and_the_mode_is_restored(halve
     assert len(found.loss.train) == len(found.loss.held_out) == 4
     assert found.loss.train != found.loss.held_out
     assert stages[0] == "sampling 1 of 3"
+    assert len(stages) == count_stages(3)
 
 
 def test_small_sets_reduce_n_and_say_so(halves, digit_features):

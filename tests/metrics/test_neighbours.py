@@ -96,3 +96,57 @@ def test_false_alarms_are_rare():
 def test_other_references_are_refused(reference):
     with pytest.raises(ValueError, match="reference"):
         nearest(images(2, 0), torch.zeros(reference))
+
+
+def masks(n: int, seed: int) -> Tensor:
+    return normal((n, 1, 6, 6), seed=seed, stream=Stream.LAW) < 0.5
+
+
+@pytest.mark.parametrize("elements", [1 << 24, 100])
+def test_masked_items_against_brute_force(monkeypatch, elements):
+    monkeypatch.setattr("equigen.metrics.neighbours._ELEMENTS", elements)
+    x, reference, seen, reference_seen = images(9, 1), images(25, 2), masks(9, 3), masks(25, 4)
+    both = (seen[:, None] & reference_seen[None]).expand(-1, -1, 2, -1, -1).flatten(2)
+    gap = torch.where(both, (x.double()[:, None] - reference.double()[None]).flatten(2), 0.0)
+    every = (gap.square().sum(2) * 72 / both.sum(2)).sqrt()
+    spoiled, reference_spoiled = x.where(seen, float("nan")), reference.where(reference_seen, 1e9)
+    found = nearest(spoiled, reference_spoiled, valid=seen, reference_valid=reference_seen)
+    assert torch.equal(found.index, every.argmin(1))
+    assert torch.allclose(found.distance, every.min(1).values, rtol=1e-9)
+    assert not torch.equal(found.index, nearest(x, reference).index)  # the control: masks matter here
+
+
+def test_masks_that_exclude_nothing_change_nothing():
+    x, reference = images(9, 1), images(25, 2)
+    found, plain = nearest(x, reference, valid=torch.ones(9, 1, 6, 6, dtype=torch.bool)), nearest(x, reference)
+    assert torch.equal(found.index, plain.index)
+    assert torch.allclose(found.distance, plain.distance, rtol=1e-12)
+
+
+def test_masks_that_share_no_pixel_are_refused():
+    left = torch.zeros(3, 1, 6, 6, dtype=torch.bool)
+    left[..., :3] = True
+    with pytest.raises(ValueError, match="masks that overlap"):
+        nearest(images(3, 1), images(3, 2), valid=left, reference_valid=~left)
+
+
+def test_a_reference_that_is_read_by_parts(monkeypatch):
+    monkeypatch.setattr("equigen.metrics.neighbours._ELEMENTS", 300)
+    x, stored = images(5, 1), images(30, 2)
+    largest = []
+
+    class Lazy:
+        shape = stored.shape
+
+        def __len__(self) -> int:
+            return len(stored)
+
+        def __getitem__(self, rows):
+            found = stored[rows]
+            largest.append(len(found))
+            return found
+
+    found, plain = nearest(x, Lazy()), nearest(x, stored)
+    assert torch.equal(found.index, plain.index)
+    assert torch.equal(found.distance, plain.distance)
+    assert max(largest) < 10

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equigen.metrics.evaluation import LossByNoise
 from equigen.metrics.floor import Measured
-from equigen.report import figures
+from equigen.metrics.loss import LossByNoise
+from equigen.report import drawing, figures
 from equigen.report.grid import grid
 
 METRIC = Measured("d", 3.0, (2.0, 4.0), 1.5, (1.0, 2.0), 2.0, 9, "lower", "pixels", "", (2.5, 3.5), (1.0, 2.0))
@@ -38,8 +38,8 @@ def records(values, key="loss"):
 )
 def test_training_curves_take_any_record(values):
     png = figures.training_curves(records(values), records(values))
-    assert marks(png, figures.BLUE) > 20
-    assert marks(png, figures.ORANGE) > 20
+    assert marks(png, drawing.BLUE) > 20
+    assert marks(png, drawing.ORANGE) > 20
 
 
 def test_curves_that_are_not_there_take_no_room():
@@ -50,10 +50,10 @@ def test_curves_that_are_not_there_take_no_room():
 
 def test_loss_by_noise_with_and_without_training_items():
     both = LossByNoise((0.1, 1.0, 10.0), (0.9, 0.4, 0.6), (0.1,) * 3, (0.8, 0.3, 0.5), (0.1,) * 3, 9)
-    assert marks(figures.loss_by_noise(both), figures.BLUE) > 50
+    assert marks(figures.loss_by_noise(both), drawing.BLUE) > 50
     alone = figures.loss_by_noise(replace(both, train=(), train_error=()))
-    assert marks(alone, figures.BLUE) == 0
-    assert marks(alone, figures.ORANGE) > 50
+    assert marks(alone, drawing.BLUE) == 0
+    assert marks(alone, drawing.ORANGE) > 50
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_loss_by_noise_with_and_without_training_items():
 )
 def test_metrics_beside_their_floor(change):
     png = figures.metrics_beside_floor([METRIC, replace(METRIC, **change)])
-    assert min(marks(png, figures.BLUE), marks(png, figures.GREY), marks(png, figures.ORANGE)) > 20
+    assert min(marks(png, drawing.BLUE), marks(png, drawing.GREY), marks(png, drawing.ORANGE)) > 20
 
 
 def test_a_metric_without_a_value_or_floor_is_passed_over():
@@ -72,12 +72,26 @@ def test_a_metric_without_a_value_or_floor_is_passed_over():
 
 @pytest.mark.parametrize("values", [np.linspace(1, 2, 30), np.zeros(30), np.array([1.0])])
 def test_distances(values):
-    assert marks(figures.distances(values, np.linspace(1, 2, 40)), figures.ORANGE) > 50
+    assert marks(figures.distances(values, np.linspace(1, 2, 40)), drawing.ORANGE) > 50
 
 
 def test_noise_to_image_is_as_wide_as_its_columns():
     shown = grid(np.zeros((6, 1, 8, 8)), 3)
     assert Image.open(BytesIO(figures.noise_to_image(shown, (0, 1, 2), (80.0, 1.0, 0.5)))).width > 1000
+
+
+@pytest.mark.parametrize("band", [None, (-1.96, 1.96)])
+@pytest.mark.parametrize("values", [[0.1], [-30.0, 2.0], []])
+def test_numbers_around_chance(values, band):
+    png = figures.against_chance(values, [0.3, -0.2], "z", 0.0, band)
+    assert (marks(png, drawing.ORANGE) > 5) == bool(values)
+    assert (marks(png, "#e6e6e6") > 9000) == bool(band)
+
+
+def test_images_by_group_show_the_grid():
+    shown = grid(np.ones((6, 1, 8, 8)), 3, low=0, high=2)
+    png = figures.images_by_group(shown, ["one", "two"], 1, 1)
+    assert marks(png, "#808080") > 10000
 
 
 def test_the_same_figure_twice_is_the_same_file_and_settings_stay():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from PIL import Image
 
 from equigen.report.contents import read
 from equigen.report.page import render, write
+from equigen.report.record import write_evaluation
 from equigen.training.errors import RunFolderError
 
 
@@ -41,7 +43,9 @@ class Parsed(HTMLParser):
 
     def headings(self) -> list[str]:
         return re.findall(
-            r"^(?:Data and|From|Metrics|Nearest|Loss|Training|Configuration).*$", self.words, re.MULTILINE
+            r"^(?:Data and|From|By|Metrics|Can a|Memorisation and|Loss|Distance ag|Training|Configuration).*$",
+            self.words,
+            re.MULTILINE,
         )
 
 
@@ -57,18 +61,52 @@ def test_a_whole_run_has_every_section(run):
         "Data and samples",
         "From noise to image",
         "Metrics, each beside its floor",
-        "Nearest training items",
+        "Can a classifier tell?",
+        "Memorisation and nearest training items",
         "Loss by noise level",
+        "Distance against evaluations",
         "Training",
         "Configuration",
     ]
     assert not any("absent" in (attrs.get("class") or "") for _, attrs in parsed.tags)
     images = [attrs for tag, attrs in parsed.tags if tag == "img"]
-    assert len(images) == 9
+    assert len(images) == 12
     assert all(attrs["alt"] and attrs["width"] and attrs["height"] for attrs in images)
     assert sum(tag == "figcaption" for tag, _ in parsed.tags) == len(images)
     assert "made-up" in parsed.words
     assert "40 of 40" in parsed.words
+    assert "memory beside the data" in parsed.words
+    assert "1,234,567" in parsed.words
+
+
+def test_a_run_with_classes_has_a_row_for_each(run, by_class):
+    before = len([1 for tag, _ in page(run).tags if tag == "img"])
+    write_evaluation(by_class, run)
+    parsed = page(run)
+    assert "By class" in parsed.headings()
+    assert len([1 for tag, _ in parsed.tags if tag == "img"]) == before + 1
+    for group in by_class.groups.groups:
+        assert group.name in parsed.words
+    assert re.search(r"90\.0\s% \[74\.0, 97\.0\]", parsed.words)
+    assert "0.410 \N{PLUS-MINUS SIGN} 0.020" in parsed.words
+    (run / "evaluation.npz").unlink()
+    assert "dog" in page(run).words  # the table needs no pictures
+
+
+def test_an_older_evaluation_is_shown_with_a_word(run, evaluation):
+    kept = evaluation.to_dict()
+    for name in ("two_sample", "memorisation", "groups", "solvers"):
+        del kept[name]
+    (run / "evaluation.json").write_text(json.dumps(kept))
+    words = page(run).words
+    assert words.count("of an older version") == 2
+    assert "Solvers were not compared" in words
+    assert "Frechet distance" in words
+
+
+def test_a_run_without_an_estimate_has_no_table_of_cost(run):
+    (run / "config.yaml").write_text("steps: 40\nseed: 3\nequigen:\n  version: 0.1.0\n")
+    assert "estimated before training" not in page(run).words
 
 
 def test_nothing_is_fetched(run):

@@ -10,7 +10,19 @@ import torch
 from equigen.metrics.floor import Measured
 from equigen.metrics.neighbours import compare_neighbours
 from equigen.report.contents import Contents
-from equigen.report.words import facts, features, in_short, row, verdict
+from equigen.report.words import (
+    compared,
+    copied,
+    cost,
+    facts,
+    features,
+    group_row,
+    in_short,
+    row,
+    told_apart,
+    verdict,
+)
+from tests.report.conftest import COMPARISON, GROUPS
 
 
 def measured(value: float, floor: float) -> Measured:
@@ -43,7 +55,7 @@ def test_the_verdict_follows_the_distances(evaluation):
 
 def test_the_short_version_names_each_distance_and_its_floor(evaluation):
     sentences = in_short(evaluation)
-    assert len(sentences) == 4
+    assert len(sentences) == 5
     assert sentences[0].startswith("Frechet distance (random-convolutions-64): ")
     assert all("floor" in sentence or "real data" in sentence or "held-out" in sentence for sentence in sentences)
 
@@ -61,3 +73,42 @@ def test_facts_of_whatever_is_there(tmp_path, evaluation):
     assert found["training steps"] == "7 of 9"
     assert found["training time"] == "1.7 min"
     assert found["images"] == "8 x 8 pixels, 1 channel"
+
+
+def test_copies_samples_unlike_the_data_and_real_ones_have_words_of_their_own(evaluation):
+    found = replace(evaluation.memorisation, floors=(-1.0, 1.0))
+    assert "copies, or samples smoother" in copied(replace(found, value=-9.0))
+    assert "unlike the data" in copied(replace(found, value=9.0))
+    assert "as real items are" in copied(replace(found, value=0.1))
+
+
+def test_the_two_sample_test_in_words(evaluation):
+    test = replace(evaluation.two_sample, p_values=(0.02, 0.4))
+    assert "p from 0.02 to 0.4" in told_apart(test)
+    assert "p = 0.02)" in told_apart(replace(test, p_values=(0.02,)))
+
+
+def test_the_best_solver_within_each_budget():
+    assert compared(COMPARISON).endswith(
+        "euler within 5 evaluations (0.3 data units), heun within 20 evaluations (0.03 data units)."
+    )
+    none = replace(COMPARISON, curves=COMPARISON.curves[2:])
+    assert compared(none) == "No deterministic solver was compared."
+
+
+def test_what_a_group_lacks_is_a_dash():
+    assert group_row(GROUPS.groups[2])["called"] == "-"
+    assert group_row(GROUPS.groups[2])["loss"] == "-"
+    assert group_row(GROUPS.groups[0])["called"].endswith("[74.0, 97.0]")
+
+
+def test_the_cost_beside_the_estimate(tmp_path):
+    estimate = {"seconds": 200.0, "parameters": 1000, "memory_bytes": 2**21}
+    config = {"steps": 9, "equigen": {"estimate": estimate}}
+    rows = cost(Contents(tmp_path, config=config, train=({"step": 9, "seconds": 100.0},)))
+    assert [row[1:] for row in rows] == [("3.3 min", "1.7 min"), ("1,000", "1,000"), ("2 MiB", "not measured")]
+    assert (
+        cost(Contents(tmp_path, config=config, train=({"step": 3, "seconds": 50.0},)))[0][2] == "50 s for 3 of 9 steps"
+    )
+    assert cost(Contents(tmp_path, config=config))[0][2] == "-"
+    assert cost(Contents(tmp_path, config={"equigen": {"estimate": "soon"}})) == []

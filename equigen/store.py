@@ -41,7 +41,11 @@ __all__ = [
 
 _FORMAT = 1
 
-SPACES = {"euclidean": "spaces.euclidean:Euclidean", "centred": "spaces.centred:Centred"}
+SPACES = {
+    "euclidean": "spaces.euclidean:Euclidean",
+    "centred": "spaces.centred:Centred",
+    "masked": "spaces.masked:Masked",
+}
 SCHEDULES = {
     "geometric-noise": "diffusion.schedules.geometric_noise:GeometricNoise",
     "variance-exploding": "diffusion.schedules.variance_exploding:VarianceExploding",
@@ -68,6 +72,9 @@ SOLVERS = {
     "euler": "diffusion.solvers.euler:Euler",
     "heun": "diffusion.solvers.heun:Heun",
     "euler-maruyama": "diffusion.solvers.euler_maruyama:EulerMaruyama",
+    "ancestral": "diffusion.solvers.ancestral:Ancestral",
+    "predictor-corrector": "diffusion.solvers.predictor_corrector:PredictorCorrector",
+    "rk45": "diffusion.solvers.rk45:RK45",
 }
 GRIDS = {
     "karras-grid": "diffusion.time_grid:KarrasGrid",
@@ -79,6 +86,7 @@ MODELS = {
     "diffusion-model": "diffusion.model:DiffusionModel",
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
     "scale": "diffusion.scale:Scale",
+    "givens": "diffusion.givens:Givens",
 }
 TABLE: dict[str, str] = {
     **SPACES,

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from equigen import store
 from equigen.data.dataset import DataSet
 from equigen.data.errors import DataError
 from equigen.data.loading import load
 from equigen.data.named import NAMED
+from equigen.diffusion.givens import Givens
 from equigen.diffusion.model import DiffusionModel
 from equigen.diffusion.network_denoiser import NetworkDenoiser
 from equigen.diffusion.noise_range import largest_noise
 from equigen.diffusion.scale import Scale
-from equigen.training.config import DataConfig, ModelConfig
+from equigen.spaces.batch import Batch
+from equigen.training.config import DataConfig
+from equigen.training.errors import ConfigError
+from equigen.training.model_config import ModelConfig
 
 __all__ = ["build_model", "completed", "load_data", "located", "widths"]
+
+_PIXEL_BY_PIXEL = 24  # images with shorter sides are seen pixel by pixel, larger ones by squares of two by two
+_NUMBERS = 1 << 26  # of a set that is read from its file, so many decide its scale: 256 MiB
 
 
 def located(config: DataConfig) -> DataConfig:
@@ -32,6 +44,10 @@ def located(config: DataConfig) -> DataConfig:
         paths["source"] = str(Path(config.source).expanduser().resolve())
     if config.data_dir is not None:
         paths["data_dir"] = config.data_dir.expanduser().resolve()
+    for name in ("labels", "values", "masks"):
+        beside = getattr(config, name)
+        if beside is not None and Path(beside).expanduser().exists():  # else it is a key of the file
+            paths[name] = str(Path(beside).expanduser().resolve())
     return config.model_copy(update=paths)
 
 
@@ -52,8 +68,7 @@ def load_data(config: DataConfig, seed: int) -> tuple[DataSet, DataSet, DataSet]
         >>> [len(part) for part in load_data(DataConfig(source="digits"), seed=0)]
         [1797, 1347, 450]
     """
-    reading = {name: getattr(config, name) for name in ("layout", "key", "resize", "data_dir", "limit")}
-    everything = load(config.source, **reading)
+    everything = load(config.source, **config.model_dump(exclude={"source", "held_out"}), seed=seed)
     train, held_out = everything.split(seed, config.held_out)
     if len(train) < 2:
         raise DataError(
@@ -63,31 +78,38 @@ def load_data(config: DataConfig, seed: int) -> tuple[DataSet, DataSet, DataSet]
     return everything, train, held_out
 
 
-def widths(height: int, width: int) -> tuple[int, ...]:
-    """Channels of the U-Net for a size of image: halved at least twice, and until 8 pixels or less are left.
+def widths(height: int, width: int, patch: int = 1) -> tuple[int, ...]:
+    """Channels of the U-Net for a size of image: halved until 8 positions or less are left, pixels at least twice.
 
     Example:
-        >>> widths(8, 8), widths(28, 28), widths(128, 128)
-        ((32, 64, 64), (32, 64, 64), (32, 64, 64, 128, 128))
+        >>> widths(8, 8), widths(28, 28, patch=2), widths(128, 128, patch=2)
+        ((32, 64, 64), (48, 96), (48, 96, 96, 128))
     """
-    until_small = 1 + ((max(height, width) - 1) // 8).bit_length()
-    possible = min(height, width).bit_length()
-    levels = min(max(3, until_small), possible)
-    return (32, 64, 64, *[128] * (levels - 3))[:levels]
+    long, short = -(-max(height, width) // patch), -(-min(height, width) // patch)
+    until_small = 1 + ((long - 1) // 8).bit_length()
+    levels = min(max(3, until_small) if patch == 1 else until_small, short.bit_length())
+    first = (32, 64, 64) if patch == 1 else (48, 96, 96)
+    return (*first, *[128] * (levels - 3))[:levels]
 
 
 def completed(config: ModelConfig, data: DataSet) -> ModelConfig:
-    """The configuration with what depends on the training data filled in: widths, and the largest noise of EDM.
+    """The configuration with what depends on the training data filled in: patch, widths, the largest noise of EDM.
 
     Example:
         >>> from equigen.data.loading import load
-        >>> completed(ModelConfig(), load("digits")).schedule
-        {'kind': 'edm', 't_max': 11.9}
+        >>> config = completed(ModelConfig(), load("digits"))
+        >>> config.schedule, config.patch, config.channels
+        ({'kind': 'edm', 't_max': 11.9}, 1, (32, 64, 64))
     """
     _, height, width = data.space.shape
-    filled: dict[str, Any] = {"channels": config.channels or widths(height, width)}
+    patch = config.patch or (2 if min(height, width) >= _PIXEL_BY_PIXEL and config.network == "unet" else 1)
+    filled: dict[str, Any] = {
+        "patch": patch,
+        "channels": config.channels or widths(height, width, patch),
+    }
     if config.schedule == "edm":
-        largest = largest_noise(Scale.fit(data.x, data.space).to_model(data.x))
+        some, scale = _some(data), _scale(data)
+        largest = largest_noise(data.space.at(some.structure).project(scale.to_model(some.x)))
         filled["schedule"] = {"kind": "edm", "t_max": float(f"{largest:.3g}")}
     return config.model_copy(update=filled)
 
@@ -110,19 +132,82 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
         (1, 8, 8)
     """
     config = completed(config, data)
-    network = store.build(
-        config.network,
-        store.NETWORKS,
-        shape=data.space.shape,
-        channels=config.channels,
-        blocks=config.blocks,
-        circular=config.circular,
-        seed=seed,
-    )
+    network = _network(config, data, seed)
     schedule = _named(config.schedule, store.SCHEDULES)
     preconditioning = _named(config.preconditioning, store.PRECONDITIONINGS)
-    denoiser = NetworkDenoiser(network, schedule, preconditioning)
-    return DiffusionModel(data.space, denoiser, Scale.fit(data.x, data.space))
+    plain, scale = config.scale == "none", _scale(data)
+    structure, condition = data.structure, _condition(data)
+    return DiffusionModel(
+        data.space,
+        NetworkDenoiser(network, schedule, preconditioning),
+        Scale.identity() if plain else scale,
+        weight=_named(config.weight, store.WEIGHTS),
+        times=_named(config.times, store.TIMES),
+        data_std=float(scale.factor.square().mean().sqrt()) if plain else 1.0,
+        condition_dropout=config.condition_dropout if condition else 0.0,
+        givens=Givens.fit(structure, condition) if condition or structure is not None else None,
+    )
+
+
+def _some(data: DataSet) -> Batch:
+    """All items, or where they are read from a file a share that fits into memory, evenly spread."""
+    if isinstance(data.x, Tensor):
+        return data.whole()
+    count = max(2, min(len(data), _NUMBERS // math.prod(data.space.shape)))
+    return data.whole(torch.arange(count) * len(data) // count)
+
+
+def _scale(data: DataSet) -> Scale:
+    some = _some(data)
+    return Scale.fit(some.x, data.space, some.structure)
+
+
+def _network(config: ModelConfig, data: DataSet, seed: int) -> nn.Module:
+    """The network that the configuration names, with the parameters that it has.
+
+    Raises:
+        ConfigError: something is asked of a network that it has not.
+    """
+    kind = store.resolve(config.network, store.NETWORKS)
+    takes = inspect.signature(kind).parameters
+    asked: dict[str, Any] = {name: getattr(config, name) for name in ("blocks", "circular", "attention", "patch")}
+    for name, value in asked.items():
+        if name not in takes and value != ModelConfig.model_fields[name].default and (name, value) != ("patch", 1):
+            raise ConfigError(
+                f"model.{name} is {value}, but the network {config.network!r} has no {name}: leave it out, or take "
+                "model.network=unet."
+            )
+    if data.condition not in ("none", *inspect.signature(kind.forward).parameters):  # pyright: ignore
+        raise ConfigError(
+            f"condition is {data.condition!r}, but the network {config.network!r} takes no {data.condition}: leave "
+            "condition (--condition) out, or take model.network=unet."
+        )
+    if data.structure is not None and "structure" not in inspect.signature(kind.forward).parameters:  # pyright: ignore
+        raise ConfigError(
+            f"the images have masks, but the network {config.network!r} takes none: take model.network=unet."
+        )
+    asked |= {"shape": data.space.shape, "channels": config.channels, "seed": seed, **_embeddings(data)}
+    network = store.build(config.network, store.NETWORKS, **{name: asked[name] for name in asked if name in takes})
+    if data.condition == "value":
+        network.fit_values(data.values)
+    return network
+
+
+def _condition(data: DataSet) -> dict[str, Tensor]:
+    """What every item is given, by name."""
+    if data.condition == "label" and data.labels is not None:
+        return {"label": data.labels}
+    if data.condition == "value" and data.values is not None:
+        return {"value": data.values}
+    return {}
+
+
+def _embeddings(data: DataSet) -> dict[str, int]:
+    """The network's parameters for what it is told of an item."""
+    given = _condition(data)
+    if "label" in given:
+        return {"classes": len(data.class_names or ()) or int(given["label"].max()) + 1}
+    return {"values": given["value"].shape[1]} if given else {}
 
 
 def _named(what: str | Mapping[str, Any], table: dict[str, str]) -> Any:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from equigen import store
 from equigen.training.errors import ConfigError
+from equigen.training.model_config import ModelConfig, SamplingConfig
+from equigen.training.recipes import RECIPES, beneath
 from equigen.training.section import Section
 
-__all__ = ["DataConfig", "ModelConfig", "TrainConfig", "TrainerConfig", "read_yaml"]
+__all__ = ["DataConfig", "TrainConfig", "TrainerConfig", "read_yaml"]
 
 _Every = Annotated[int, Field(ge=0)]
 
@@ -40,6 +41,8 @@ class TrainerConfig(Section):
     """Key of all randomness: split, initialisation, batches, noise, samples."""
     learning_rate: float = Field(2e-3, gt=0)
     """Peak learning rate of Adam."""
+    beta2: float = Field(0.99, ge=0, lt=1)
+    """How much of its mean square of the gradient Adam keeps in a step."""
     warmup: float = Field(0.02, ge=0, lt=1)
     """Part of the run over which the learning rate rises linearly from 0."""
     decay: Literal["cosine", "constant"] = "cosine"
@@ -121,46 +124,19 @@ class DataConfig(Section):
     data_dir: Path | None = None
     """Folder of the known sets; None: EQUIGEN_DATA or the cache."""
     limit: int | None = Field(None, ge=2)
-    """Use only the first so many items; None: all."""
+    """Use only so many items, evenly spread over the set; None: all."""
     held_out: float = Field(0.25, gt=0, lt=1)
     """Part of the items that is kept from training, unless the set has a test part of its own."""
-
-
-class ModelConfig(Section):
-    """Which model, by the names of the closed tables of `equigen.store`.
-
-    A name with parameters is a section with the key `kind`.
-
-    Example:
-        >>> ModelConfig(schedule={"kind": "geometric-noise", "base": 25.0}).schedule["base"]
-        25.0
-    """
-
-    network: str = "unet"
-    """Name of the network."""
-    channels: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=1)
-    """Channels of the network at each resolution, from fine to coarse; None: chosen for the size of the images."""
-    blocks: int = Field(1, ge=1)
-    """Residual blocks at each resolution."""
-    circular: bool = False
-    """Whether images wrap around at their edges."""
-    schedule: str | dict[str, Any] = "edm"
-    """The noise schedule."""
-    preconditioning: str | dict[str, Any] = "karras"
-    """What turns the network's output into a denoiser."""
-
-    @field_validator("network", "schedule", "preconditioning")
-    @classmethod
-    def _known(cls, value: str | dict[str, Any], info: ValidationInfo) -> str | dict[str, Any]:
-        if isinstance(value, dict) and "kind" not in value:
-            raise ValueError("should be a name, or a section with the key 'kind': the name")
-        kind = value["kind"] if isinstance(value, dict) else value
-        table = getattr(store, f"{info.field_name}s".upper())
-        if kind not in table:
-            near = difflib.get_close_matches(str(kind), table, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(table)}"
-            raise ValueError(f"is no known {info.field_name}: {hint}")
-        return str(kind) if value == {"kind": kind} else value
+    labels: str | None = None
+    """Where the classes are: a key of the file, or a .csv, .txt, .npy or idx file; None: with the images."""
+    values: str | None = None
+    """Where numbers that describe each image are, in the same way."""
+    masks: str | None = None
+    """Where masks of the valid pixels are, in the same way."""
+    condition: Literal["none", "label", "value"] = "none"
+    """What the model is conditioned on: nothing, the classes, or the values."""
+    pose: Literal["none", "quarter-turns", "rotations"] = "none"
+    """Put every image into a random pose that is its own: a quarter turn, or any angle."""
 
 
 class TrainConfig(TrainerConfig):
@@ -178,6 +154,27 @@ class TrainConfig(TrainerConfig):
     """The run folder; None: runs/ and the data's name."""
     model: ModelConfig = Field(default_factory=lambda: ModelConfig.model_validate({}))
     """The model."""
+    sampling: SamplingConfig = Field(default_factory=lambda: SamplingConfig.model_validate({}))
+    """How samples are drawn."""
+    recipe: str = "default"
+    """A named set of values beneath all others: default, or song for the classic tutorial on MNIST."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: object) -> object:
+        name = values.get("recipe", "default") if isinstance(values, Mapping) else None
+        if not isinstance(values, Mapping) or not isinstance(name, str) or name not in RECIPES:
+            return values  # what is wrong with it is said by the fields
+        return beneath(values, RECIPES[name])
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe(cls, value: str) -> str:
+        if value not in RECIPES:
+            near = difflib.get_close_matches(value, RECIPES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(RECIPES)}"
+            raise ValueError(f"is no recipe: {hint}")
+        return value
 
     @field_validator("data", mode="before")
     @classmethod
@@ -188,11 +185,12 @@ class TrainConfig(TrainerConfig):
             raise ValueError("should be the name of a set, a path, or a section with the key 'source'")
         return value
 
-    @field_validator("model", mode="before")
+    @field_validator("model", "sampling", mode="before")
     @classmethod
-    def _section(cls, value: object) -> object:
-        if not isinstance(value, Mapping | ModelConfig):
-            raise ValueError(f"should be a section with keys such as {', '.join(list(ModelConfig.model_fields)[:3])}")
+    def _section(cls, value: object, info: ValidationInfo) -> object:
+        kind = {"model": ModelConfig, "sampling": SamplingConfig}[str(info.field_name)]
+        if not isinstance(value, Mapping | kind):
+            raise ValueError(f"should be a section with keys such as {', '.join(list(kind.model_fields)[:3])}")
         return value
 
     @property
@@ -235,7 +233,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-_KINDS = {"model.schedule", "model.preconditioning"}
+_KINDS = {
+    *("model.schedule", "model.preconditioning", "model.weight", "model.times"),
+    *("sampling.solver", "sampling.grid"),
+}
 _CHANGES_NO_WEIGHT = {"out", "device", "validate_every", "checkpoint_every", "sample_every", "log_every"}
 
 

@@ -13,11 +13,13 @@ from equigen.data.dataset import DataSet
 from equigen.training.build import build_model, completed, load_data, located
 from equigen.training.callbacks import Callback, SampleGrid
 from equigen.training.config import TrainConfig
+from equigen.training.cost import Cost, estimate
 from equigen.training.engine import pinned_threads
 from equigen.training.errors import ConfigError, RunFolderError
 from equigen.training.files import one_sentence
 from equigen.training.folder import begin, circumstances, recorded, require_free, require_same
 from equigen.training.trainer import Trainer
+from equigen.training.validation import MOST
 
 __all__ = ["train"]
 
@@ -75,10 +77,20 @@ def _train(
     config = config.model_copy(update={"model": completed(config.model, training)})
     model = build_model(config.model, training, config.seed)
     callbacks = [SampleGrid(), *callbacks]
-    trainer = Trainer(model, training, config, folder, held_out=held_out.x, callbacks=callbacks)
+    trainer = Trainer(
+        model,
+        training,
+        config,
+        folder,
+        held_out=held_out.whole(torch.arange(min(MOST, len(held_out)))),
+        callbacks=callbacks,
+    )
     trainer.engine.wait()  # until every process has looked at the folder
-    if trainer.engine.writes and not resume:
-        begin(folder, config.resolved(), marks, command)
+    if not resume:
+        cost = _cost(trainer)
+        if trainer.engine.writes:
+            begin(folder, config.resolved(), marks, command, cost.to_dict())
+        trainer.notice(cost.sentence(config.steps))
     if resume and (other := _other_version(folder)):
         trainer.notice(other)
     trainer.engine.wait()
@@ -89,10 +101,20 @@ def _train(
     trainer.engine.wait()
 
 
+def _cost(trainer: Trainer) -> Cost:
+    """What the steps will take, measured before the first one."""
+    config, engine = trainer.config, trainer.engine
+    batch = trainer.source.batch(config.batch_size, config.seed, 0, engine.rank, engine.world)
+    return estimate(trainer.model, batch, config, engine)
+
+
 def _marks(data: DataSet) -> dict[str, Any]:
     """By what a data set is known again, and how its images are stored."""
     found = data.describe()
-    return {name: found[name] for name in ("name", "items", "shape", "stored", "fingerprint")}
+    marks = {name: found[name] for name in ("name", "items", "shape", "stored", "fingerprint")}
+    if data.class_names is not None:
+        marks["class_names"] = list(data.class_names)
+    return marks
 
 
 def _require_same_data(folder: Path, now: dict[str, Any]) -> None:

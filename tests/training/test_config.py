@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from equigen.training.config import DataConfig, ModelConfig, TrainConfig, TrainerConfig, read_yaml
+from equigen.training.config import DataConfig, TrainConfig, TrainerConfig, read_yaml
 from equigen.training.errors import ConfigError
+from equigen.training.model_config import ModelConfig
 
 
 def test_imports_no_torch():

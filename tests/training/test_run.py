@@ -13,12 +13,15 @@ import torch
 from safetensors.torch import load_file
 
 from equigen import store
+from equigen.data.dataset import DataSet
 from equigen.data.errors import DataError
-from equigen.training.build import build_model, load_data, widths
+from equigen.spaces.euclidean import Euclidean
+from equigen.training.build import build_model, completed, load_data, widths
 from equigen.training.callbacks import Callback
-from equigen.training.config import DataConfig, ModelConfig, TrainConfig
+from equigen.training.config import DataConfig, TrainConfig
 from equigen.training.errors import ConfigError, Interrupted, NonFiniteError, RunFolderError
 from equigen.training.folder import recorded
+from equigen.training.model_config import ModelConfig
 from equigen.training.run import train
 
 VALUES = {
@@ -197,7 +200,18 @@ def test_the_model_follows_its_section():
 
 @pytest.mark.parametrize("height", [8, 9, 28, 32, 33, 64, 100, 256])
 @pytest.mark.parametrize("width", [8, 28, 256])
-def test_widths_fit_every_size_that_the_network_takes(height, width):
-    channels = widths(height, width)
-    store.build("unet", shape=(1, height, width), channels=[max(1, c // 32) for c in channels])
-    assert len(channels) >= 3
+@pytest.mark.parametrize("patch", [1, 2, 3])
+def test_widths_fit_every_size_that_the_network_takes(height, width, patch):
+    channels = widths(height, width, patch)
+    store.build("unet", shape=(1, height, width), channels=[max(1, c // 32) for c in channels], patch=patch)
+    assert len(channels) >= 3 or patch > 1
+    halvings, long, short = len(channels) - 1, -(-max(height, width) // patch), -(-min(height, width) // patch)
+    assert -(-long // 2**halvings) <= 8 or short < 2 ** (halvings + 1)  # 8 positions or less are left, or none to halve
+
+
+@pytest.mark.parametrize(("side", "patch"), [(8, 1), (23, 1), (24, 2), (28, 2), (64, 2)])
+def test_images_of_24_pixels_and_more_are_seen_by_squares(side, patch):
+    x = torch.linspace(0, 1, 2 * side * side).reshape(2, 1, side, side)
+    config = completed(ModelConfig(), DataSet(x, Euclidean(1, side, side), "ramp"))
+    assert config.patch == patch
+    assert completed(ModelConfig(patch=3), DataSet(x, Euclidean(1, side, side), "ramp")).patch == 3

@@ -1,0 +1,95 @@
+"""The sections of a run's configuration that name parts by the closed tables of `equigen.store`. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from equigen import store
+from equigen.training.section import Section
+
+__all__ = ["ModelConfig", "SamplingConfig"]
+
+_Named = str | dict[str, Any]
+_TABLES = {
+    "network": store.NETWORKS,
+    "schedule": store.SCHEDULES,
+    "preconditioning": store.PRECONDITIONINGS,
+    "weight": store.WEIGHTS,
+    "times": store.TIMES,
+    "solver": store.SOLVERS,
+    "grid": store.GRIDS,
+}
+
+
+def _known(cls: type[Section], value: _Named, info: ValidationInfo) -> _Named:
+    """A name of a closed table, or a section that begins with one."""
+    if isinstance(value, dict) and "kind" not in value:
+        raise ValueError("should be a name, or a section with the key 'kind': the name")
+    kind = value["kind"] if isinstance(value, dict) else value
+    table = _TABLES[str(info.field_name)]
+    if kind not in table:
+        near = difflib.get_close_matches(str(kind), table, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(table)}"
+        raise ValueError(f"is no known {info.field_name}: {hint}")
+    return str(kind) if value == {"kind": kind} else value
+
+
+class ModelConfig(Section):
+    """Which model, by the names of the closed tables of `equigen.store`.
+
+    A name with parameters is a section with the key `kind`.
+
+    Example:
+        >>> ModelConfig(schedule={"kind": "geometric-noise", "base": 25.0}).schedule["base"]
+        25.0
+    """
+
+    network: str = "unet"
+    """Name of the network."""
+    channels: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=1)
+    """Channels of the network at each resolution, from fine to coarse; None: chosen for the size of the images."""
+    patch: int | None = Field(None, ge=1)
+    """Pixels of a side that one position of the network stands for; None: chosen for the size of the images."""
+    blocks: int = Field(1, ge=1)
+    """Residual blocks at each resolution."""
+    circular: bool = False
+    """Whether images wrap around at their edges."""
+    attention: bool = False
+    """Whether the coarsest resolution has self-attention."""
+    schedule: _Named = "edm"
+    """The noise schedule."""
+    preconditioning: _Named = "karras"
+    """What turns the network's output into a denoiser."""
+    weight: _Named = "karras-weight"
+    """How much the error counts at each time."""
+    times: _Named = "log-normal-noise"
+    """The law of the training times."""
+    scale: Literal["unit", "none"] = "unit"
+    """Whether the model works in units of zero mean and unit variance, or in those of the data."""
+    condition_dropout: float = Field(0.1, ge=0, lt=1)
+    """Part of the items whose condition is withheld in training, so that guidance is possible."""
+
+    _known = field_validator("network", "schedule", "preconditioning", "weight", "times")(_known)
+
+
+class SamplingConfig(Section):
+    """How samples are drawn from a run unless a command says otherwise.
+
+    Example:
+        >>> SamplingConfig(solver="heun").steps
+        20
+    """
+
+    solver: _Named = "dpm-solver-2m"
+    """How to go from noise to image."""
+    steps: int = Field(20, ge=1)
+    """Steps of the solver, the denoising one at the end among them."""
+    grid: _Named = "karras-grid"
+    """Where the steps lie."""
+    final: Literal["denoise", "noisy", "overstep"] = "denoise"
+    """The last step: to the denoised image, to the noise of the smallest time, or past it as the tutorial does."""
+
+    _known = field_validator("solver", "grid")(_known)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from equigen.cli.options import Count, Debug, Device, Json, Seed
+from equigen.cli.options import Count, Debug, Json, Seed
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
-from equigen.store import SOLVERS, build
+from equigen.cli.runs import Run, only_writer, open_run, require_run
+from equigen.cli.sampling import SamplingFlags, require_guidable, sampling_asked
+from equigen.store import SOLVERS
+from equigen.training import processes
+from equigen.training.errors import ConfigError
 
 if TYPE_CHECKING:
     from equigen.metrics.evaluation import Evaluation
 
 __all__ = ["evaluate"]
-
-_STAGES = 4  # of an evaluation, beside one for each generated set
 
 
 def evaluate(
@@ -27,10 +30,9 @@ def evaluate(
     n: Count = 450,
     seeds: Count = 3,
     draws: Count = 10,
-    steps: Count = 20,
     seed: Seed = 0,
-    solver: Annotated[str, Parameter(choices=tuple(SOLVERS))] = "dpm-solver-2m",
-    device: Device = "auto",
+    solvers: str = "",
+    flags: Annotated[SamplingFlags | None, Parameter(name="*")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
@@ -43,32 +45,57 @@ def evaluate(
         n: Images on each side of a comparison; fewer where the data hold fewer.
         seeds: Generated sets; their spread gives the intervals.
         draws: Real sets for the floor.
-        steps: Steps of the solver; one evaluation of the network each, two for heun.
         seed: Key of the randomness.
-        solver: How to go from noise to image.
-        device: Where to compute; auto: an accelerator if there is one.
+        solvers: Solvers to compare on the same noise by their network evaluations, by name, separated by commas.
     """
-    from equigen.cli.runs import open_run
-    from equigen.metrics.evaluating import evaluate as measure
     from equigen.report.record import write_evaluation, write_paths
-    from equigen.training.build import load_data
+    from equigen.training.shared_model import follow
 
-    opened = open_run(run, device)
+    flags = flags or SamplingFlags()
+    compared = _named(solvers)
+    require_run(run)
+    processes.start()
+    with only_writer(run):
+        opened = open_run(run, flags.device)
+        asked = {"seed": seed, **sampling_asked(flags, opened.config)}
+        require_guidable(opened.model, asked["guidance"])
+        if processes.rank():
+            follow(opened.model)
+            return Outcome({}, ())
+        found = _measure(opened, {"n": n, "seeds": seeds, "draws": draws, "solvers": compared, **asked})
+        write_evaluation(found, run)
+        write_paths(opened.model, run, **asked)
+    return Outcome({"run": run, **found.to_dict()}, _lines(found))
+
+
+def _named(text: str) -> list[str]:
+    """Solvers by their names in a list with commas."""
+    names = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for name in names:
+        if name not in SOLVERS:
+            near = difflib.get_close_matches(name, SOLVERS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SOLVERS)}."
+            raise ConfigError(f"--solvers has {name!r}, but there is no such solver: {hint}")
+    return names
+
+
+def _measure(opened: Run, asked: dict[str, Any]) -> Evaluation:
+    """The evaluation, with progress over its stages; all processes draw the samples."""
+    from equigen.metrics.evaluating import evaluate as measure
+    from equigen.metrics.evaluating import stages
+    from equigen.training.build import load_data
+    from equigen.training.shared_model import shared
+
     _, training, held_out = load_data(opened.config.data, opened.config.seed)
-    sampling: dict[str, Any] = {"seed": seed, "steps": steps, "solver": build(solver, SOLVERS)}
-    stages = seeds + _STAGES
-    with Progress("evaluate", stages, "stages") as progress:
+    total = stages(asked["seeds"], asked["solvers"])
+    with Progress("evaluate", total, "stages") as progress, shared(opened.model) as model:
         seen: list[str] = []
 
         def count(stage: str) -> None:
             progress.reach(len(seen))
             seen.append(stage)
 
-        found = measure(opened.model, training, held_out, n=n, seeds=seeds, draws=draws, on_stage=count, **sampling)
-        progress.reach(stages)
-    write_evaluation(found, run)
-    write_paths(opened.model, run, **sampling)
-    return Outcome({"run": run, **found.to_dict()}, _lines(found))
+        return measure(model, training, held_out, on_stage=count, **asked)
 
 
 def _lines(found: Evaluation) -> list[str]:

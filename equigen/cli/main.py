@@ -3,7 +3,8 @@
     0 done · 1 failed · 2 not understood (command line or configuration) · 130 stopped by Ctrl-C · 143 by SIGTERM
 
 Every failure is one sentence on standard error; `--debug` adds the traceback. What a command needs is imported when it
-runs.
+runs. Of several processes with one command line (`torchrun`) the first alone says what came out, and of a failure the
+one speaks that failed first.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from equigen.cli.outcome import Outcome, show
 from equigen.cli.report import report
 from equigen.cli.sample import sample
 from equigen.cli.train import train
+from equigen.training import processes
 from equigen.training.errors import ConfigError, Interrupted
 
 __all__ = ["app", "main", "sentence"]
 
 _FAILED, _USAGE = 1, 2
+_DIVIDED = ("train", "sample", "evaluate")  # commands in which every process has a part
 
 app = App(
     name="equigen",
@@ -61,10 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     tokens = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in tokens
+    if processes.rank() and (tokens[:1] not in [[name] for name in _DIVIDED] or {"--help", "-h"} & set(tokens)):
+        return 0
     try:
         with _terminable(), _one_line_warnings():
             outcome = app(tokens, exit_on_error=False, print_error=False, verbose=False, result_action="return_value")
-        if isinstance(outcome, Outcome):
+        if isinstance(outcome, Outcome) and processes.rank() == 0:
             show(outcome, as_json)
         return 0
     except _Terminated:
@@ -91,11 +96,13 @@ def sentence(error: BaseException) -> str:
         "unexpected KeyError: 'x' (--debug shows where)."
     """
     lines = str(error).strip().splitlines() or [""]
-    if isinstance(error, OSError) and error.strerror:
+    if processes.was_left(error):
+        text = "another process has ended, so this one cannot go on: see what it said, and resume a training"
+    elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError) or "allocate memory" in lines[0] or "out of memory" in lines[0]:
         text = "out of memory: use fewer or smaller images, a smaller batch, or fewer samples at once"
-    elif isinstance(error, ValueError | TypeError | OSError | Interrupted):
+    elif isinstance(error, ValueError | TypeError | OSError | Interrupted | processes.ProcessError):
         text = " ".join(str(error).split()) or type(error).__name__
     else:
         text = f"unexpected {type(error).__name__}: {lines[0]} (--debug shows where)"
@@ -126,6 +133,8 @@ def _usage_sentence(error: CycloptsError) -> str:
 
 
 def _fail(text: str, code: int, as_json: bool) -> int:
+    if not processes.first_to_fail():
+        return code
     print(f"equigen: {text}", file=sys.stderr, flush=True)
     if as_json:
         show(Outcome({"error": text, "exit_code": code}, ()), as_json)
@@ -151,7 +160,9 @@ def _terminable() -> Iterator[None]:
 
 @contextmanager
 def _one_line_warnings() -> Iterator[None]:
-    def say(message: Warning | str, *where: object) -> None:
+    def say(message: Warning | str, category: type[Warning], *where: object) -> None:
+        if processes.rank() or issubclass(category, DeprecationWarning | FutureWarning):  # those are for programmers
+            return
         print(f"equigen: {' '.join(str(message).split())}", file=sys.stderr)
 
     before = warnings.showwarning

@@ -1,4 +1,4 @@
-"""Options that come from the typed configuration, and the order in which its sources are read: file, --set, flags."""
+"""Options that come from the typed configuration, and how a command line is read: it overrides the file."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def flags(name: str, module: str, **sections: tuple[type[BaseModel], Sequence[st
 
 
 def configuration(source: str | None, file: Path | None, sets: Sequence[str], given: Mapping[str, Any]) -> TrainConfig:
-    """The configuration that a command line asks for; a later source overrides an earlier one.
+    """The configuration that a command line asks for; it overrides the file.
 
     Args:
         source: the data, or None if the file names them.
@@ -114,7 +114,8 @@ def configuration(source: str | None, file: Path | None, sets: Sequence[str], gi
         given: flags by field name.
 
     Raises:
-        ConfigError: a key that does not exist (with the nearest one that does) or a value that is not legal.
+        ConfigError: a key that does not exist (with the nearest one that does), a value that is not legal, or two
+            values for one key.
 
     Example:
         >>> config = configuration("digits", None, ["model.channels=[8, 16]"], {"steps": 100, "layout": "nhw"})
@@ -128,15 +129,27 @@ def configuration(source: str | None, file: Path | None, sets: Sequence[str], gi
         if isinstance(values.get("data"), str):
             values["data"] = {"source": values["data"]}
         TrainConfig.parse({"data": source or "", **values}, str(file))  # what is wrong from here on is not the file's
-    if source is not None:
-        _put(values, "data.source", source)
-    for text in sets:
-        _put(values, *_key_and_value(text))
-    for name, value in given.items():
-        _put(values, f"data.{name}" if name in DataConfig.model_fields else name, value)
+    for key, value in _asked(source, sets, given).items():
+        _put(values, key, value)
     if "data" not in values:
         raise ConfigError("train needs data: name a set or a path, as in 'equigen train digits'.")
     return TrainConfig.parse(values, "the command line")
+
+
+def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted key -> value, of all that stands on the command line."""
+    asked = [] if source is None else [("data.source", source, "DATA")]
+    asked += [(*_key_and_value(text), f"--set {text}") for text in sets]
+    for name, value in given.items():
+        key = f"data.{name}" if name in DataConfig.model_fields else name
+        asked.append((key, value, f"--{name.replace('_', '-')} {value}"))
+    values: dict[str, Any] = {}
+    words: dict[str, str] = {}
+    for key, value, said in asked:
+        if key in values and values[key] != value:
+            raise ConfigError(f"{words[key]} and {said} both set {key}: drop one of them.")
+        values[key], words[key] = value, said
+    return values
 
 
 def data_config(source: str, given: Mapping[str, Any]) -> DataConfig:

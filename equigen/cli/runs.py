@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from equigen.training import processes
 from equigen.training.config import TrainConfig
 from equigen.training.errors import ConfigError, RunFolderError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from equigen.data.encoding import Encoding
     from equigen.diffusion.model import DiffusionModel
 
-__all__ = ["Run", "device_named", "open_run", "require_memory", "require_run"]
+__all__ = ["Run", "device_named", "only_writer", "open_run", "require_memory", "require_run"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,13 @@ class Run:
         if stored is not None:
             return Encoding.from_dict(stored)
         return load_data(self.config.data, self.config.seed)[0].encoding
+
+    def names(self, key: str) -> list[str]:
+        """What the run recorded about its data under `class_names` or `value_names`; empty if it has none."""
+        from equigen.training.folder import circumstances
+
+        found = circumstances(self.folder).get("data", {}).get(key)
+        return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def require_run(folder: Path) -> None:
@@ -80,6 +89,17 @@ def open_run(folder: Path, device: str) -> Run:
     from equigen.training.folder import recorded
 
     return Run(folder, recorded(folder), store.load(folder / "model", str(device_named(device))))
+
+
+def only_writer(folder: Path, *, is_written: bool = True) -> AbstractContextManager[None]:
+    """The lock of a run folder, for process 0 if it writes there; nothing otherwise.
+
+    Raises:
+        RunFolderError: on entry, if another process writes there.
+    """
+    from equigen.training.lock import locked
+
+    return locked(folder) if is_written and processes.rank() == 0 else nullcontext()
 
 
 def device_named(name: str) -> torch.device:

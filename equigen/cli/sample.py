@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from equigen.cli.options import Count, Debug, Device, Json, Place, Seed
+from equigen.cli.options import Count, Debug, Json, Place, Seed
 from equigen.cli.outcome import Outcome
 from equigen.cli.progress import Progress
-from equigen.store import SOLVERS, build
+from equigen.cli.runs import Run, only_writer, open_run, require_memory, require_run
+from equigen.cli.sampling import SamplingFlags, condition_asked, require_guidable, sampling_asked
+from equigen.store import to_config
+from equigen.training import processes
 from equigen.training.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from equigen.data.encoding import Encoding
-    from equigen.diffusion.model import DiffusionModel
 
 __all__ = ["sample"]
 
 _FORMATS = ("png", "npz", "npy")
 _COLUMNS = 8
 _GRID = 64  # images of samples.png
+_PATHS = 6  # samples of paths.npz
 
 
 def sample(
@@ -33,12 +36,11 @@ def sample(
     /,
     *,
     n: Count = 64,
-    steps: Count = 20,
     seed: Seed = 0,
     first: Place = 0,
-    solver: Annotated[str, Parameter(choices=tuple(SOLVERS))] = "dpm-solver-2m",
-    batch_size: Count = 256,
-    device: Device = "auto",
+    label: str | None = None,
+    value: str | None = None,
+    flags: Annotated[SamplingFlags | None, Parameter(name="*")] = None,
     out: Path | None = None,
     formats: str = "png,npz",
     overwrite: bool = False,
@@ -47,43 +49,52 @@ def sample(
 ) -> Outcome:
     """Draw new images from a run.
 
-    Sample i is a pure function of the seed and of its number, whatever else is drawn, in whatever batches.
+    Sample i is a pure function of the seed and of its number, whatever else is drawn, in whatever batches, by however
+    many processes.
 
     Args:
         run: The run folder.
         n: Number of samples.
-        steps: Steps of the solver; one evaluation of the network each, two for heun.
         seed: Key of the randomness.
         first: Number of the first sample.
-        solver: How to go from noise to image.
-        batch_size: Samples drawn at once.
-        device: Where to compute; auto: an accelerator if there is one.
+        label: A class by its name or number, or all for each class in turn; left out: as frequent as in the data.
+        value: Numbers to draw samples for, separated by commas; left out: as frequent as in the data.
         out: Folder to write to; left out: the run folder (samples/, samples.npz, samples.png, paths.npz).
         formats: Of png, npz and npy, separated by commas; arrays have the range and type of the run's data.
         overwrite: Replace samples that lie in --out.
     """
-    from equigen.cli.runs import open_run, require_memory
-    from equigen.report.record import write_paths
-
+    flags = flags or SamplingFlags()
     wanted = _formats(formats)
     if out is not None:
         _require_free(out, overwrite)
-    opened = open_run(run, device)
+    require_run(run)
+    processes.start()
+    with only_writer(run, is_written=out is None):
+        opened = open_run(run, flags.device)
+        asked = {"seed": seed, "first": first, **sampling_asked(flags, opened.config)}
+        _require_possible(opened, n, first)
+        require_guidable(opened.model, asked["guidance"])
+        condition = condition_asked(opened, label, value, n, first)
+        encoding, place = opened.encoding(), out or run
+        x = _draw(opened, n, {**asked, "condition": condition}, place)
+        if x is None:
+            return Outcome({}, ())
+        if out is None:
+            written = _write(x, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
+            _write_paths(opened, label, value, asked)
+        else:
+            written = _write(x, encoding, wanted, out, out)
+    told = {"run": run, "n": n, "label": label, "value": value, "files": written}
+    told |= {name: asked[name] for name in ("seed", "first", "steps", "guidance")}
+    told["solver"] = to_config(asked["solver"])["kind"]
+    return Outcome(told, [f"{n} samples of seed {seed} in {place}: {_listed(written, place)}"])
+
+
+def _require_possible(opened: Run, n: int, first: int) -> None:
+    """Refuse more samples than the machine holds or than have a number."""
     require_memory(n, 4 * math.prod(opened.model.space.shape))
     if first + n > 2**32:
         raise ConfigError(f"first is {first} and n is {n}, but samples are numbered below {2**32}: use another --seed.")
-    encoding = opened.encoding()
-    _require_writable(out if out is not None else run)
-    sampling: dict[str, Any] = {"seed": seed, "steps": steps, "solver": build(solver, SOLVERS), "first": first}
-    x = _draw(opened.model, n, batch_size, sampling)
-    if out is None:
-        written = _write(x, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
-        write_paths(opened.model, run, **sampling)
-    else:
-        written = _write(x, encoding, wanted, out, out)
-    values = {"run": run, "n": n, "seed": seed, "steps": steps, "first": first, "solver": solver, "files": written}
-    place = out if out is not None else run
-    return Outcome(values, [f"{n} samples of seed {seed} in {place}: {_listed(written, place)}"])
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -113,20 +124,31 @@ def _require_writable(folder: Path) -> None:
             pass
 
 
-def _draw(model: DiffusionModel, n: int, batch_size: int, sampling: dict[str, Any]) -> Tensor:
-    """The samples in data units, with progress over batches and steps."""
-    total = -(-n // batch_size) * sampling["steps"]
+def _draw(opened: Run, n: int, asked: dict[str, Any], place: Path) -> Tensor | None:
+    """The samples in data units, drawn by all processes, in process 0; None in the others."""
+    from equigen.training.shared_model import follow, shared
+
+    if processes.rank():
+        follow(opened.model)
+        return None
+    _require_writable(place)
+    batches = -(-processes.share(n)[1] // asked["batch_size"])
     done = 0
-    with Progress("sample", total, "steps") as progress:
+    with Progress("sample", batches * asked["steps"], "steps") as progress, shared(opened.model) as model:
 
         def count(k: int, x_t: Tensor) -> None:
             nonlocal done
             progress.reach(done)
             done += 1
 
-        x = model.sample(n, batch_size=batch_size, on_step=count, **sampling).cpu()
-        progress.reach(total)
-    return x
+        return model.sample(n, on_step=count, **asked).cpu()
+
+
+def _write_paths(opened: Run, label: str | None, value: str | None, asked: dict[str, Any]) -> None:
+    from equigen.report.record import write_paths
+
+    condition = condition_asked(opened, label, value, _PATHS, asked["first"])
+    write_paths(opened.model, opened.folder, n=_PATHS, condition=condition, **asked)
 
 
 def _write(x: Tensor, encoding: Encoding, formats: tuple[str, ...], folder: Path, pictures: Path) -> list[Path]:

@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from equigen.cli.options import Debug, Flags, Json, configuration, flags
 from equigen.cli.outcome import Outcome
 from equigen.cli.progress import duration
+from equigen.training import processes
 from equigen.training.config import DataConfig, TrainConfig
 from equigen.training.errors import ConfigError
 
 __all__ = ["TrainFlags", "train"]
 
-_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model")]
+_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling")]
 _DATA = [name for name in DataConfig.model_fields if name != "source"]
 
 if TYPE_CHECKING:
@@ -56,9 +57,14 @@ def train(
     asked = configuration(data, config, set_ or (), given)
 
     from equigen.cli.following import Following
+    from equigen.cli.runs import only_writer
+    from equigen.training.folder import require_free
     from equigen.training.run import train as run
 
-    with Following() as following:
+    processes.start()
+    if resume is None:
+        require_free(asked.run_folder, overwrite=overwrite)  # else the lock would be the first to write there
+    with only_writer(asked.run_folder), Following() as following:
         folder = run(
             asked,
             resume=resume is not None,
@@ -66,6 +72,8 @@ def train(
             callbacks=[following],
             command=["equigen", *sys.argv[1:]],
         )
+    if processes.rank():
+        return Outcome({}, ())
     return Outcome({"run": folder, **following.values}, _lines(folder, following.values))
 
 

@@ -19,11 +19,12 @@ from equigen import __version__
 from equigen.training.config import TrainConfig, read_yaml
 from equigen.training.errors import ConfigError, RunFolderError
 from equigen.training.files import PARTIAL, discard, one_sentence, write_whole
+from equigen.training.lock import LOCK
 
 __all__ = ["begin", "circumstances", "is_run", "recorded", "require_free", "require_same"]
 
 _FILE = "config.yaml"
-_FIRST = f".{_FILE}{PARTIAL}"  # all that a process leaves that is killed before it began
+_BEFORE = {f".{_FILE}{PARTIAL}", LOCK}  # all that a process leaves that is killed before it began
 _OWN = (
     *("checkpoints", "model", "progress", "metrics.jsonl", "report.html"),
     *("evaluation.json", "evaluation.npz"),
@@ -54,7 +55,7 @@ def require_free(folder: Path, *, overwrite: bool = False) -> None:
     if not folder.is_dir():
         raise RunFolderError(f"{folder} is no folder, but a run is written into one: choose another --out.")
     with one_sentence(folder):
-        empty = all(entry.name == _FIRST for entry in folder.iterdir())
+        empty = all(entry.name in _BEFORE for entry in folder.iterdir())
     if empty:
         return
     if not is_run(folder):
@@ -110,7 +111,13 @@ def require_same(asked: TrainConfig, then: TrainConfig) -> TrainConfig:
     return then.following(asked)
 
 
-def begin(folder: Path, config: TrainConfig, data: Mapping[str, Any], command: Sequence[str]) -> None:
+def begin(
+    folder: Path,
+    config: TrainConfig,
+    data: Mapping[str, Any],
+    command: Sequence[str],
+    estimate: Mapping[str, Any] | None = None,
+) -> None:
     """Make a folder a run: clear what an older run wrote, then write config.yaml.
 
     Args:
@@ -118,6 +125,7 @@ def begin(folder: Path, config: TrainConfig, data: Mapping[str, Any], command: S
         config: resolved.
         data: JSON-plain facts by which the data are known again.
         command: the command line.
+        estimate: JSON-plain, what the run is expected to take.
 
     Raises:
         RunFolderError: the folder cannot be written.
@@ -134,6 +142,7 @@ def begin(folder: Path, config: TrainConfig, data: Mapping[str, Any], command: S
         "accelerate": accelerate.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "data": dict(data),
+        **({} if estimate is None else {"estimate": dict(estimate)}),
     }
     text = config.to_yaml() + yaml.safe_dump({"equigen": facts}, sort_keys=False, allow_unicode=True)
     with one_sentence(folder):

@@ -15,11 +15,29 @@ def file(tmp_path):
     return path
 
 
-def test_a_later_source_wins(file):
-    config = configuration(None, file, ["steps=80", "batch-size=17"], {"steps": 90})
+def test_the_command_line_overrides_the_file(file):
+    config = configuration(None, file, ["batch-size=17"], {"steps": 90})
     assert (config.steps, config.batch_size, config.model.channels) == (90, 17, (8,))
     config = configuration("mnist", file, [], {})
     assert (config.steps, config.data.source) == (70, "mnist")
+
+
+@pytest.mark.parametrize(
+    ("source", "sets", "given", "key"),
+    [
+        (None, ["steps=80"], {"steps": 90}, "steps"),
+        (None, ["steps=80", "steps=81"], {}, "steps"),
+        (None, ["data.layout=nhwc"], {"layout": "nhw"}, "data.layout"),
+        ("digits", ["data.source=mnist"], {}, "data.source"),
+    ],
+)
+def test_two_values_for_one_key_are_refused(file, source, sets, given, key):
+    with pytest.raises(ConfigError, match=f"both set {key}: drop one"):
+        configuration(source, file, sets, given)
+
+
+def test_the_same_value_twice_is_no_contradiction(file):
+    assert configuration(None, file, ["steps=80"], {"steps": 80}).steps == 80
 
 
 def test_a_section_is_overridden_key_by_key(file):

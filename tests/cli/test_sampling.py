@@ -1,0 +1,98 @@
+"""How samples are drawn follows from the run and from the flags, and what for from the labels that the run knows."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from equigen.cli.main import main
+from equigen.cli.runs import open_run
+from equigen.cli.sampling import SamplingFlags, condition_asked, sampling_asked
+from equigen.training.config import TrainConfig
+from tests.cli.conftest import TINY
+
+
+def asked(recorded, **flags):
+    config = TrainConfig.parse({"data": "digits", "sampling": recorded})
+    found = sampling_asked(SamplingFlags(**flags), config)
+    return type(found["solver"]).__name__, found["steps"], type(found["grid"]).__name__, found["final"]
+
+
+def test_what_the_run_recorded_is_taken():
+    recorded = {"solver": "heun", "steps": 7, "grid": "uniform-grid", "final": "noisy"}
+    assert asked(recorded) == ("Heun", 7, "UniformGrid", "noisy")
+    assert asked(recorded, steps=3) == ("Heun", 3, "UniformGrid", "noisy")
+    assert asked(recorded, solver="euler") == ("Euler", 7, "UniformGrid", "noisy")
+    assert asked({}) == ("DPMSolver2M", 20, "KarrasGrid", "denoise")
+
+
+def test_a_solver_with_parameters():
+    config = TrainConfig(data="digits")
+    assert sampling_asked(SamplingFlags(solver="{kind: heun, churn: 40}"), config)["solver"].churn == 40
+    found = sampling_asked(SamplingFlags(solver="rk45", tolerance=0.25), config)["solver"]
+    assert found.tolerance == 0.25
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A run on three named classes, of which one has twice as many images as another."""
+    folder = tmp_path_factory.mktemp("labelled")
+    images = (np.random.default_rng(0).random((48, 8, 8)) * 200).astype("uint8")
+    np.savez(folder / "a.npz", images=images, labels=np.array(["round", "flat", "flat"] * 16))
+    assert main(["train", str(folder / "a.npz"), "--out", str(folder / "run"), "--condition", "label", *TINY]) == 0
+    return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "expected"),
+    [
+        ("flat", 0, [0, 0, 0]),
+        ("0", 0, [0, 0, 0]),
+        ("round", 0, [1, 1, 1]),
+        ("all", 0, [0, 1, 0]),
+        ("all", 1, [1, 0, 1]),
+    ],
+)
+def test_classes_by_name_and_number(labelled, text, first, expected):
+    found = condition_asked(open_run(labelled, "cpu"), text, None, 3, first)
+    assert found["label"].tolist() == expected
+    assert found["label"].dtype == torch.int64
+
+
+def test_samples_of_a_class_are_samples_for_that_class(equigen, labelled, tmp_path):
+    def sample(name, *words):
+        result = equigen("sample", labelled, *words, "--steps", "2", "--formats", "npy", "--out", name, "--json")
+        assert result.code == 0, result.err
+        return np.load(tmp_path / name / "samples.npy"), json.loads(result.out)
+
+    every, told = sample("every", "--n", "4", "--label", "all")
+    assert told["label"] == "all"
+    flat, _ = sample("flat", "--n", "4", "--label", "flat")
+    later, _ = sample("later", "--n", "2", "--first", "2", "--label", "all")
+    np.testing.assert_array_equal(every[[0, 2]], flat[[0, 2]])
+    np.testing.assert_array_equal(every[2:], later)
+    strong, _ = sample("strong", "--n", "4", "--label", "flat", "--guidance", "30")
+    assert (strong != flat).any()
+
+
+def test_samples_into_the_run_of_a_class(equigen, labelled):
+    result = equigen("sample", labelled, "--n", "2", "--steps", "2", "--label", "flat", "--guidance", "2")
+    assert result.code == 0, result.err
+    with np.load(labelled / "paths.npz") as arrays:
+        assert arrays["images"].shape[1:] == (6, 1, 8, 8)
+
+
+def test_an_adaptive_solver_samples_and_leaves_paths(equigen, run):
+    result = equigen("sample", run, "--n", "2", "--solver", "rk45", "--tolerance", "0.5")
+    assert result.code == 0, result.err
+    assert len(list((run / "samples").glob("*.png"))) == 2
+
+
+def test_solvers_are_compared(equigen, run):
+    words = ["--n", "4", "--seeds", "1", "--draws", "2", "--steps", "2", "--solvers", "euler, heun"]
+    result = equigen("evaluate", run, *words, "--json")
+    assert result.code == 0, result.err
+    assert [curve["solver"] for curve in json.loads(result.out)["solvers"]["curves"]] == ["euler", "heun"]

@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 
 
-def arguments(question: str) -> argparse.Namespace:
-    """The options all benchmarks share."""
+def arguments(question: str, runs: Path | None = None) -> argparse.Namespace:
+    """The options all benchmarks share; those that train for long keep their runs in a folder."""
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--out", type=Path)
+    if runs is not None:
+        parser.add_argument("--runs", type=Path, default=runs)
     return parser.parse_args()
 
 
@@ -46,13 +49,13 @@ def interleaved(pieces: dict[str, Callable[[], object]], repeats: int, device: s
     return seconds
 
 
-def summary(seconds: list[float]) -> dict[str, float]:
+def summary(seconds: list[float]) -> dict[str, Any]:
     """Median and quartiles in milliseconds."""
     low, middle, high = statistics.quantiles(seconds, n=4)
     return {"median_ms": middle * 1e3, "quartiles_ms": [low * 1e3, high * 1e3]}
 
 
-def ratios(first: list[float], second: list[float]) -> dict[str, float]:
+def ratios(first: list[float], second: list[float]) -> dict[str, Any]:
     """Median and quartiles of the paired ratios first / second."""
     low, middle, high = statistics.quantiles([a / b for a, b in zip(first, second, strict=True)], n=4)
     return {"median": middle, "quartiles": [low, high]}

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sample"]
 
-_FORMATS = ("png", "npz", "npy")
+_FORMATS = ("png", "tif", "npz", "npy")
+_PICTURES = ("png", "tif")  # one file each
 _COLUMNS = 8
 _GRID = 64  # images of samples.png
 _PATHS = 6  # samples of paths.npz
@@ -60,7 +61,7 @@ def sample(
         label: A class by its name or number, or all for each class in turn; left out: as frequent as in the data.
         value: Numbers to draw samples for, separated by commas; left out: as frequent as in the data.
         out: Folder to write to; left out: the run folder (samples/, samples.npz, samples.png, paths.npz).
-        formats: Of png, npz and npy, separated by commas; arrays have the range and type of the run's data.
+        formats: Of png, tif, npz and npy, separated by commas; all but png keep the range and type of the run's data.
         overwrite: Replace samples that lie in --out.
     """
     flags = flags or SamplingFlags()
@@ -79,11 +80,12 @@ def sample(
         x = _draw(opened, n, {**asked, "condition": condition}, place)
         if x is None:
             return Outcome({}, ())
+        labels = _labels(opened, condition, asked, n)
         if out is None:
-            written = _write(x, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
+            written = _write(x, labels, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
             _write_paths(opened, label, value, asked)
         else:
-            written = _write(x, encoding, wanted, out, out)
+            written = _write(x, labels, encoding, wanted, out, out)
     told = {"run": run, "n": n, "label": label, "value": value, "files": written}
     told |= {name: asked[name] for name in ("seed", "first", "steps", "guidance")}
     told["solver"] = to_config(asked["solver"])["kind"]
@@ -109,7 +111,7 @@ def _require_free(out: Path, overwrite: bool) -> None:
     """Refuse to replace samples that are there, before any time is spent."""
     if out.exists() and not out.is_dir():
         raise RunFolderError(f"{out} is no folder, but samples are written into one: choose another --out.")
-    there = [*out.glob("sample-*.png"), *out.glob("samples.*")] if out.is_dir() else []
+    there = [*out.glob("sample-*.*"), *out.glob("samples.*")] if out.is_dir() else []
     if there and not overwrite:
         raise RunFolderError(f"{out} holds samples already: --overwrite replaces them, another --out keeps them.")
 
@@ -151,7 +153,19 @@ def _write_paths(opened: Run, label: str | None, value: str | None, asked: dict[
     write_paths(opened.model, opened.folder, n=_PATHS, condition=condition, **asked)
 
 
-def _write(x: Tensor, encoding: Encoding, formats: tuple[str, ...], folder: Path, pictures: Path) -> list[Path]:
+def _labels(opened: Run, condition: dict[str, Tensor], asked: dict[str, Any], n: int) -> Tensor | None:
+    """The classes that the samples were drawn for: those asked for, or those that the model drew itself."""
+    import torch
+
+    givens = opened.model.givens
+    if condition or givens is None or asked["guidance"] == 0:
+        return condition.get("label")
+    return givens.draw(seed=asked["seed"], item=torch.arange(asked["first"], asked["first"] + n))[1].get("label")
+
+
+def _write(
+    x: Tensor, labels: Tensor | None, encoding: Encoding, formats: tuple[str, ...], folder: Path, pictures: Path
+) -> list[Path]:
     """Write samples in the user's form and a grid of the first; older ones go when all of the new are there."""
     from equigen.data.writing import write_samples
     from equigen.report.grid import grid
@@ -159,17 +173,23 @@ def _write(x: Tensor, encoding: Encoding, formats: tuple[str, ...], folder: Path
 
     low, high = (0.0, 1.0) if encoding.has_white else (None, None)
     with one_sentence(folder):
-        written = write_samples(x, encoding, folder, formats=[kind for kind in formats if kind != "png"])
-        if "png" in formats:
-            written += write_samples(x, encoding, pictures, formats=["png"])
+        arrays, images = ([k for k in formats if (k in _PICTURES) == pictured] for pictured in (False, True))
+        written = write_samples(x, encoding, folder, formats=arrays, labels=labels)
+        written += write_samples(x, encoding, pictures, formats=images) if images else []
         write_whole(folder / "samples.png", grid(x[:_GRID], columns=_COLUMNS, low=low, high=high).png())
-        for old in [*pictures.glob("sample-*.png"), *folder.glob("samples.np[yz]")]:
+        for old in [
+            *(p for kind in _PICTURES for p in pictures.glob(f"sample-*.{kind}")),
+            *folder.glob("samples.np[yz]"),
+        ]:
             if old not in written:
                 old.unlink()
     return [*written, folder / "samples.png"]
 
 
 def _listed(written: list[Path], place: Path) -> str:
-    pictures = [path for path in written if path.name.startswith("sample-")]
-    others = [str(path.relative_to(place)) for path in written if path not in pictures]
-    return ", ".join([f"{len(pictures)} PNG files"] * bool(pictures) + others)
+    counts = {
+        kind: sum(path.name.startswith("sample-") and path.suffix == f".{kind}" for path in written)
+        for kind in _PICTURES
+    }
+    others = [str(path.relative_to(place)) for path in written if not path.name.startswith("sample-")]
+    return ", ".join([f"{count} {kind.upper()} files" for kind, count in counts.items() if count] + others)

@@ -77,7 +77,10 @@ class SamplingFlags(Flags):
     ] = None
     steps: Annotated[
         int | None,
-        _flag("Steps of the solver; one evaluation of the network each, two for heun.", Annotated[int, Field(ge=1)]),
+        _flag(
+            "Steps of the solver; one evaluation of the network each, two for heun and predictor-corrector.",
+            Annotated[int, Field(ge=1)],
+        ),
     ] = None
     tolerance: Annotated[
         float | None,

@@ -57,11 +57,19 @@ def read_table(path: Path, total: int, items: Sequence[str] | None) -> Table:
         return _by_name(path, rows, items)
     header = len(rows) == total + 1 and not _is_number(rows[0][1][0])
     names = tuple(rows.pop(0)[1]) if header else None
-    if len(rows) != total:
+    found = len(rows) - (len(rows) == total and _only_the_first_is_text(rows))
+    if found != total:
         raise DataError(
-            f"{path} has {len(rows)} rows for {total} images, but each image needs one: write a row for each, in order."
+            f"{path} has {found} rows for {total} images, but each image needs one: write a row for each, in order."
         )
     return Table(names, [cells for _, cells in rows])
+
+
+def _only_the_first_is_text(rows: list[tuple[int, list[str]]]) -> bool:
+    """Whether the first row is a header, although it is counted as an image's: words above nothing but numbers."""
+    (_, first), *others = rows
+    words = not any(map(_is_number, first))
+    return words and len(others) > 1 and all(_is_number(cell) for _, cells in others for cell in cells)
 
 
 def _cells(path: Path) -> list[tuple[int, list[str]]]:

@@ -148,7 +148,10 @@ def _accelerator(config: TrainerConfig) -> Accelerator:
         # Its state is one per interpreter and would hold a second run to the device and precision of the first.
         AcceleratorState._reset_state(reset_partial_state=True)
     mixed = "bf16" if config.precision == "bfloat16" else "no"
-    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=mixed)
+    # Where there is no accelerator it must be told so, or each of several processes takes itself for the only one.
+    nothing_else = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    on_processor = config.device == "cpu" or (config.device == "auto" and nothing_else)
+    accelerator = Accelerator(cpu=on_processor, mixed_precision=mixed)
     if config.device not in ("auto", accelerator.device.type):
         raise ConfigError(f"device is {config.device!r}, but there is none here: use 'auto' or 'cpu'.")
     return accelerator

@@ -112,9 +112,8 @@ def _marks(data: DataSet) -> dict[str, Any]:
     """By what a data set is known again, and how its images are stored."""
     found = data.describe()
     marks = {name: found[name] for name in ("name", "items", "shape", "stored", "fingerprint")}
-    if data.class_names is not None:
-        marks["class_names"] = list(data.class_names)
-    return marks
+    names = {"class_names": data.class_names, "value_names": data.value_names}
+    return marks | {name: list(value) for name, value in names.items() if value is not None}
 
 
 def _require_same_data(folder: Path, now: dict[str, Any]) -> None:

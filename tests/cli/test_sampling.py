@@ -96,3 +96,32 @@ def test_solvers_are_compared(equigen, run):
     result = equigen("evaluate", run, *words, "--json")
     assert result.code == 0, result.err
     assert [curve["solver"] for curve in json.loads(result.out)["solvers"]["curves"]] == ["euler", "heun"]
+
+
+def test_classes_are_written_beside_their_samples(equigen, labelled, tmp_path):
+    def labels(name, *words):
+        result = equigen("sample", labelled, "--n", "40", "--steps", "1", "--formats", "npz", "--out", name, *words)
+        assert result.code == 0, result.err
+        with np.load(tmp_path / name / "samples.npz") as file:
+            return file["labels"].tolist() if "labels" in file else None
+
+    assert labels("all", "--label", "all") == [0, 1] * 20
+    drawn = labels("drawn")  # by the model itself: "flat" is twice as frequent
+    assert 18 <= drawn.count(0) <= 36
+    assert labels("again", "--seed", "1") != drawn
+    assert labels("free", "--guidance", "0") is None
+    everything, label = open_run(labelled, "cpu").model.sample, torch.tensor(drawn)
+    given = everything(40, seed=0, steps=1, condition={"label": label})
+    assert torch.equal(given, everything(40, seed=0, steps=1))  # the classes written are those drawn for
+    assert not torch.equal(given, everything(40, seed=0, steps=1, condition={"label": label.flip(0)}))
+
+
+def test_pictures_as_tiff_keep_every_value(equigen, run, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    result = equigen("sample", run, "--n", "3", "--steps", "2", "--formats", "tif,npy", "--out", "new")
+    assert result.code == 0, result.err
+    assert "3 TIF files" in result.out
+    stored = np.load(tmp_path / "new" / "samples.npy")
+    for place in range(3):
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "new" / f"sample-{place:05d}.tif"), stored[place])
+    assert equigen("sample", run, "--n", "1", "--out", "new").code == 1  # what lies there is kept

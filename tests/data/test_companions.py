@@ -44,6 +44,15 @@ def test_tables_of_labels(images, content, labels, names):
     assert (found.labels.tolist(), found.class_names) == (labels, names)  # type: ignore[union-attr]
 
 
+def test_a_header_is_no_row_of_the_first_image(images):
+    with pytest.raises(DataError, match="has 3 rows for 4 images"):
+        load(images / "a.npy", labels=text(images / "labels.csv", "kind\n2\n0\n1\n"))
+    found = load(
+        images / "a.npy", labels=text(images / "labels.csv", "x\n2\ny\n1\n")
+    )  # words among numbers are classes
+    assert found.class_names == ("1", "2", "x", "y")
+
+
 @pytest.mark.parametrize(
     "content",
     [

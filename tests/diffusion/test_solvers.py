@@ -280,7 +280,11 @@ def test_the_weak_order_on_a_mixture_is_the_declared_one(method):
 # --- the corrector: its bias
 
 
-@pytest.mark.parametrize("solver", [EulerMaruyama(), PredictorCorrector(), PredictorCorrector(snr=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "solver",
+    [EulerMaruyama(), PredictorCorrector(), PredictorCorrector(snr=0.5)],
+    ids=["euler-maruyama", "corrector", "strong corrector"],
+)
 @pytest.mark.parametrize("name", ["geometric 25", "vp", "edm"])
 def test_samples_have_the_variance_of_the_recursion(name, solver):
     schedule, c, n = MILD[name], 0.5, 20000

@@ -168,7 +168,8 @@ class DiffusionModel(nn.Module):
             seed: of the noise.
             levels: their number.
             batch_size: items evaluated at once; the result does not depend on it.
-            low: smallest relative noise sigma / alpha, raised to what the schedule reaches.
+            low: smallest relative noise sigma / alpha, in standard deviations of the data, raised to what the schedule
+                reaches.
             high: largest relative noise, lowered to what the schedule reaches.
 
         Returns:
@@ -177,8 +178,9 @@ class DiffusionModel(nn.Module):
         batch = Batch.whole(x) if isinstance(x, Tensor) else x
         self._require_items(batch.x, 2)
         condition = for_denoiser(self.denoiser, batch.condition, batch.structure, batch.x)
-        schedule, weight = self.denoiser.schedule, KarrasWeight()
-        noise, times = noise_levels(schedule, levels, low, high)
+        std = self.data_std or 1.0
+        schedule, weight = self.denoiser.schedule, KarrasWeight(std)
+        noise, times = noise_levels(schedule, levels, low * std, high * std)
         losses = torch.empty(levels, len(batch), dtype=torch.float64)
         for part in torch.arange(len(batch)).split(batch_size):
             structure = None if batch.structure is None else batch.structure[part]
@@ -195,7 +197,7 @@ class DiffusionModel(nn.Module):
                 )
                 error = denoising_error(denoiser, space, x_0, z, t) / _dimensions(space).to(x_0)
                 losses[level, part] = (weight(schedule, t) * error).double().cpu()
-        return NoiseLevelLoss(noise, losses.mean(1), losses.std(1) / len(batch) ** 0.5)
+        return NoiseLevelLoss(noise / std, losses.mean(1), losses.std(1) / len(batch) ** 0.5)
 
     @torch.no_grad()
     def sample(

@@ -17,8 +17,8 @@ class NoiseLevelLoss:
     """The denoising loss at several noise levels.
 
     Args:
-        noise: relative noise sigma / alpha, in units of the scaled data, (L,).
-        loss: mean over the items, relative to the best linear denoiser of unit-variance data, (L,).
+        noise: relative noise sigma / alpha, in standard deviations of the data, (L,).
+        loss: mean over the items, relative to the best linear denoiser of data with that variance, (L,).
         standard_error: of that mean, over the items, (L,).
     """
 

@@ -268,3 +268,18 @@ class TestScale:
     def test_what_is_no_scale_is_refused(self, mistake):
         with pytest.raises(ValueError, match="but"):
             mistake()
+
+
+@pytest.mark.parametrize("std", [0.3, 1.0, 20.0])
+def test_the_loss_by_noise_level_is_1_for_gaussian_data_of_any_spread(std):
+    law = Gaussian(torch.zeros(32), Isotropic(std**2))
+    x = law.sample(400, seed=1)
+
+    def found(told):
+        model = DiffusionModel(Euclidean(32), law.denoiser(EDM(t_min=1e-4, t_max=1e4)), data_std=told)
+        return model.loss_by_noise_level(x, seed=0)
+
+    level = found(std)
+    torch.testing.assert_close(level.loss, torch.ones(8, dtype=torch.float64), rtol=0.04, atol=0)
+    assert (float(level.noise[0]), float(level.noise[-1])) == pytest.approx((0.02, 20.0))
+    assert std == 1.0 or float((found(1.0).loss - 1.0).abs().max()) > 0.3  # the control: told another spread

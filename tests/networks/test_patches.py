@@ -36,6 +36,7 @@ def test_any_size_keeps_its_shape(shape, patch):
     assert network(torch.zeros(2, *shape), torch.zeros(2)).shape == (2, *shape)
 
 
+@torch.no_grad()
 def test_on_a_torus_shifts_by_the_coarsest_position_are_kept():
     network = shaken((1, 16, 16), channels=(4, 8), circular=True, patch=2)
     x, levels = images(2, 1, 16, 16), noise_levels(2)

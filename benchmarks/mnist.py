@@ -33,7 +33,7 @@ from equigen.training.run import train
 
 EPOCH = 1875  # steps of 32 images
 LOW, LOG_BASE = 1e-3, math.log(25.0)
-STEPS = (100, 200, 400, 800)  # of the default recipe: each one is a whole run, with its own decay of the rate
+STEPS = (100, 200, 400)  # of the default recipe: each one is a whole run, with its own decay of the rate
 BINS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 

@@ -18,7 +18,7 @@ from equigen.training.errors import ConfigError
 
 __all__ = ["TrainFlags", "train"]
 
-_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling")]
+_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling", "beta2")]
 _DATA = [name for name in DataConfig.model_fields if name != "source"]
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def _resumed(data: str | None, folder: Path, given: Mapping[str, Any]) -> tuple[
     if given.get("out", folder) != folder:
         raise ConfigError(f"--resume {folder} goes on in that folder, but --out names {given['out']}: drop --out.")
     then = recorded(folder)
+    if given.get("recipe") == then.recipe:  # what lies beneath is in the record already
+        given = {name: value for name, value in given.items() if name != "recipe"}
     return data or then.data.source, {**given, "out": folder}
 
 

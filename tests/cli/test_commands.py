@@ -184,3 +184,10 @@ def test_data_shows_a_spread_that_is_small_beside_its_offset(equigen, tmp_path):
     images = np.linspace(1000.0, 1000.5, 4 * 81, dtype=np.float32).reshape(4, 9, 9)
     np.save(tmp_path / "far.npy", images)
     assert "1000 to 1000.5" in equigen("data", tmp_path / "far.npy").out
+
+
+def test_a_resume_may_name_the_recipe_it_has_but_no_other(equigen, run):
+    assert equigen("train", "--resume", run, "--recipe", "default").code == 0
+    result = equigen("train", "--resume", run, "--recipe", "song")
+    assert result.code == 2
+    assert "recipe: default there, song now" in result.err

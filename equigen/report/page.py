@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
@@ -16,19 +17,20 @@ from equigen.metrics.loss import LossByNoise
 from equigen.report.contents import Contents, Images, Paths, read
 from equigen.report.figures import loss_by_noise, noise_to_image, training_curves
 from equigen.report.grid import Level, grid, stretch
-from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture
+from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture, pictures
 from equigen.report.sections import evaluated
 from equigen.report.words import cost, facts, in_short
-from equigen.training.files import write_whole
+from equigen.training.files import one_sentence, write_whole
 
 __all__ = ["render", "write"]
 
 
-def write(run: Path) -> Path:
+def write(run: Path, figures: Path | None = None) -> Path:
     """Write report.html into a run folder, from what the folder holds.
 
     Args:
         run: with any of config.yaml, metrics.jsonl, evaluation.json and .npz, samples.npz, progress/, paths.npz.
+        figures: folder for the page's pictures as PNG files, named after what they show; None: none.
 
     Returns:
         The path of the page.
@@ -36,16 +38,32 @@ def write(run: Path) -> Path:
     Raises:
         RunFolderError: no such folder, nothing of a run in it, or it cannot be written.
     """
-    path = run / "report.html"
-    write_whole(path, render(read(run)).encode())
+    path, context = run / "report.html", _context(read(run))
+    write_whole(path, _render(context).encode())
+    if figures is not None:
+        with one_sentence(figures):
+            figures.mkdir(parents=True, exist_ok=True)
+        for picture in pictures(context):
+            write_whole(figures / f"{picture.name}.png", picture.png())
     return path
 
 
 def render(contents: Contents) -> str:
     """The page of what a run folder holds, as HTML."""
+    return _render(_context(contents))
+
+
+def _render(context: Mapping[str, Any]) -> str:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = files("equigen.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(text).render(context)
+
+
+def _context(contents: Contents) -> dict[str, Any]:
+    """What the page's template is filled with."""
     evaluation = contents.evaluation
     low, high = _value_range(contents)
-    context = {
+    return {
         "title": f"{_data_name(contents)}: what the model learned",
         "facts": facts(contents),
         "short": in_short(evaluation) if evaluation else [],
@@ -59,9 +77,6 @@ def render(contents: Contents) -> str:
         "cost": cost(contents),
         **evaluated(evaluation, contents.arrays, low, high),
     }
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = files("equigen.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(context)
 
 
 def _data_name(contents: Contents) -> str:

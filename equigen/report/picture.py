@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from equigen.report.grid import Grid
 
-__all__ = ["TOGETHER", "Picture", "drawn_picture", "grid_picture"]
+__all__ = ["TOGETHER", "Picture", "drawn_picture", "grid_picture", "pictures"]
 
 TOGETHER = (1, 3)
 """Numbers of channels that make one picture; others stand side by side."""
@@ -35,6 +37,37 @@ class Picture:
     width: int
     height: int
     pixels: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it shows, as the name of a file.
+
+        Example:
+            >>> Picture("", "loss, by noise level", "", 1, 1).name
+            'loss-by-noise-level'
+        """
+        return "-".join(re.findall(r"[a-z0-9]+", self.alt.lower()))
+
+    def png(self) -> bytes:
+        """The content of its file."""
+        return base64.b64decode(self.source.partition(",")[2])
+
+
+def pictures(context: object) -> Iterator[Picture]:
+    """All pictures in dictionaries and lists, however deep, in order.
+
+    Example:
+        >>> one = Picture("", "one", "", 1, 1)
+        >>> [found.name for found in pictures({"a": [one, 3], "b": {"c": None}})]
+        ['one']
+    """
+    if isinstance(context, Picture):
+        yield context
+    elif isinstance(context, Mapping):
+        yield from pictures(list(context.values()))
+    elif isinstance(context, list | tuple):
+        for part in context:
+            yield from pictures(part)
 
 
 def drawn_picture(png: bytes, alt: str, caption: str) -> Picture:

@@ -261,3 +261,18 @@ def test_bundled_digits_are_shown_where_nothing_else_kept_them(tmp_path):
     words = page(tmp_path).words
     assert "Data, from the training split: 64 images, grey, 0 is black and 1 is white." in words
     assert "There are no samples yet" in words
+
+
+def test_every_picture_of_the_page_is_written_under_its_own_name(run, tmp_path):
+    page = write(run, tmp_path / "figures")
+    shown = [dict(attributes)["src"] for tag, attributes in Parsed(page.read_text()).tags if tag == "img"]
+    written = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    assert len(written) == len(shown) > 5
+    assert {b64decode(source.partition(",")[2]) for source in shown} == set(written.values())
+    assert {"data-in-a-grid.png", "training-curves.png"} <= set(written)
+
+
+def test_figures_that_cannot_be_written_are_one_sentence(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="file"):
+        write(run, tmp_path / "file")

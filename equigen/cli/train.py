@@ -18,7 +18,7 @@ from equigen.training.errors import ConfigError
 
 __all__ = ["TrainFlags", "train"]
 
-_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling", "beta2")]
+_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling", "beta2", "epsilon")]
 _DATA = [name for name in DataConfig.model_fields if name != "source"]
 
 if TYPE_CHECKING:

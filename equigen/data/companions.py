@@ -141,10 +141,16 @@ def _with_values(source: Source, found: _Found, called: str) -> Source:
         )
     with np.errstate(over="ignore"):
         values = found.reshape(len(found), -1).astype(np.float32)
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0].tolist()
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0].tolist()
         number = found.reshape(len(found), -1)[row, column]
-        raise DataError(f"{called} holds {number} for image {row}, but values must be finite in float32: mend it.")
+        raise DataError(
+            f"{called} holds {number} for image {row}, but values must be finite in float32: mend it, or write nan "
+            "where it is not known."
+        )
+    if np.isnan(values).all(0).any():
+        column = int(np.isnan(values).all(0).argmax())
+        raise DataError(f"{called} gives no number in column {column}, but values need some: leave that column out.")
     count = values.shape[1]
     if names is not None and len(names) != count:
         raise DataError(

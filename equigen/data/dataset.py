@@ -38,7 +38,7 @@ class DataSet:
         class_names: one name for each class number, or None.
         held_out: how many of the last items are the set's own test part, or None.
         notes: what was left out or changed in reading, one clause each.
-        values: numbers that describe each item, float32 (N, k), or None.
+        values: numbers that describe each item, float32 (N, k), NaN where one is not known; or None.
         value_names: one name for each of the k, or None.
         structure: masks, bool (N, 1, H, W), True where a pixel is valid, or None; x is 0 elsewhere.
         condition: what batches hand on as conditions: "none", "label" or "value".
@@ -88,9 +88,9 @@ class DataSet:
     def _require_described(self) -> None:
         if self.values is not None:
             shape, count = tuple(self.values.shape), len(self.value_names or self.values[0])
-            if self.values.dtype != torch.float32 or shape != (len(self), count) or not self.values.isfinite().all():
+            if self.values.dtype != torch.float32 or shape != (len(self), count) or self.values.isinf().any():
                 raise DataError(
-                    f"values are {shape} {self.values.dtype} with {count} names, but {len(self)} items need finite "
+                    f"values are {shape} {self.values.dtype} with {count} names, but {len(self)} items need "
                     f"float32 ({len(self)}, {count}): one row for each item."
                 )
         if self.structure is not None:
@@ -229,7 +229,10 @@ class DataSet:
     def _ranges(self) -> dict[str, list[float]] | None:
         if self.values is None:
             return None
-        ends = zip(self.values.amin(0).tolist(), self.values.amax(0).tolist(), strict=True)
+        absent = self.values.isnan()
+        low = self.values.masked_fill(absent, torch.inf).amin(0)
+        high = self.values.masked_fill(absent, -torch.inf).amax(0)
+        ends = zip(low.tolist(), high.tolist(), strict=True)
         names = self.value_names or [f"value {place}" for place in range(self.values.shape[1])]
         return {name: list(pair) for name, pair in zip(names, ends, strict=True)}
 

@@ -17,6 +17,7 @@ from equigen import random
 __all__ = ["Givens"]
 
 _MOST = 4096  # rows: a share of the data is then told to within 1.6 %
+_BYTES = 1 << 26  # of their masks
 
 
 class Givens(nn.Module):
@@ -71,7 +72,7 @@ class Givens(nn.Module):
 
     @classmethod
     def fit(cls, structure: Tensor | None, condition: Mapping[str, Tensor]) -> Givens:
-        """The law of a training set, of which at most 4096 rows are kept, evenly spread.
+        """The law of a training set, of which at most 4096 rows are kept, evenly spread, and one of each class besides.
 
         Args:
             structure: bool (N, ...), or None.
@@ -88,7 +89,7 @@ class Givens(nn.Module):
                 "of one length: Givens.fit(None, {'label': labels})."
             )
         n = next(iter(lengths.values()))
-        row = torch.arange(min(n, _MOST)) * n // max(min(n, _MOST), 1)
+        row = _rows(n, structure, condition.get("label"))
         shape = None if structure is None else structure.shape[1:]
         value = condition.get("value")
         made = cls(len(row), shape, "label" in condition, 0 if value is None else value.shape[1])
@@ -151,3 +152,14 @@ class Givens(nn.Module):
         place = first + (u * (last - first)).long()
         known = (label >= 0) & (last > first)
         return torch.where(known, order[place.clamp_max(self.rows - 1)], otherwise)
+
+
+def _rows(n: int, structure: Tensor | None, label: Tensor | None) -> Tensor:
+    """Which rows are kept, ascending: few enough for memory, with one at least of each class."""
+    most = min(n, _MOST if structure is None else max(1, min(_MOST, _BYTES // max(structure[0].numel(), 1))))
+    row = torch.arange(most) * n // max(most, 1)
+    if label is None or most == n:
+        return row
+    first = [int((label == number).nonzero()[0]) for number in label.unique().tolist()]
+    absent = [place for place in first if not bool((label[row] == label[place]).any())]
+    return torch.cat((row, torch.tensor(absent, dtype=torch.int64))).sort().values

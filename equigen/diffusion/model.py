@@ -26,7 +26,7 @@ from equigen.diffusion.noise_levels import NoiseLevelLoss, noise_levels
 from equigen.diffusion.sampling import sample_batch, sampling_times
 from equigen.diffusion.scale import Scale
 from equigen.diffusion.solvers.dpm_solver_2m import DPMSolver2M
-from equigen.diffusion.solvers.solver import Solver
+from equigen.diffusion.solvers.solver import AdaptiveSolver, Solver
 from equigen.diffusion.time_grid import KarrasGrid, TimeGrid
 from equigen.spaces.batch import Batch
 from equigen.spaces.space import BoundSpace, Space
@@ -206,7 +206,7 @@ class DiffusionModel(nn.Module):
         *,
         seed: int,
         steps: int = 20,
-        solver: Solver | None = None,
+        solver: Solver | AdaptiveSolver | None = None,
         grid: TimeGrid | None = None,
         final: str = "denoise",
         first: int = 0,
@@ -245,12 +245,13 @@ class DiffusionModel(nn.Module):
                 or guidance without conditions.
         """
         _require_counts(n=n, steps=steps, batch_size=batch_size)
-        times = sampling_times(self.denoiser.schedule, grid or KarrasGrid(), steps, final)
+        solver = solver or DPMSolver2M()
+        times = sampling_times(self.denoiser.schedule, grid or KarrasGrid(), steps, final, solver)
         like = next((p for p in self.parameters()), torch.empty(0, device=self.scale.factor.device)).detach()
         item = torch.arange(first, first + n)
         masks, given = self._givens(item, seed, structure, condition or {}, like)
         require_guidable(self.denoiser, guidance, given, self.condition_dropout)
-        path = {"seed": seed, "times": times, "solver": solver or DPMSolver2M(), "final": final, "like": like}
+        path = {"seed": seed, "times": times, "solver": solver, "final": final, "like": like}
         training, drawn = self.training, []
         self.eval()
         try:

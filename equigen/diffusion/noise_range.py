@@ -11,6 +11,7 @@ and higher cumulants fall faster. `largest_noise` is the sigma at which it has f
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 __all__ = ["largest_noise"]
@@ -18,12 +19,13 @@ __all__ = ["largest_noise"]
 _ITEMS = 2048
 
 
-def largest_noise(x: Tensor, tolerance: float = 1e-3) -> float:
+def largest_noise(x: Tensor, tolerance: float = 1e-3, ndof: Tensor | None = None) -> float:
     """The relative noise at which the moment-matched prior is within `tolerance` nats of the law of the noised data.
 
     Args:
         x: data of unit variance, (N, *shape); the first 2048 are looked at.
         tolerance: divergence in nats.
+        ndof: degrees of freedom of an item, (N,) or (), where they are fewer than its numbers (the rest being zero).
 
     Returns:
         sigma, at least 10: to leading order for Gaussian data, and a scale that data with heavier tails share.
@@ -40,10 +42,13 @@ def largest_noise(x: Tensor, tolerance: float = 1e-3) -> float:
     if len(x) < 2:
         raise ValueError(f"x has {len(x)} item, but a range of noise needs two or more: give more data.")
     flat = x[:_ITEMS].double().flatten(1)
+    free = (
+        float(flat.shape[1]) if ndof is None else float(torch.as_tensor(ndof).double().expand(len(x))[:_ITEMS].mean())
+    )
     flat = flat - flat.mean(0)
     n, d = flat.shape
     small = flat @ flat.T if n < d else flat.T @ flat
     square = float((small / n).square().sum())  # tr C^2, the same for both products
     trace = float(flat.square().sum()) / n
-    excess = max(square - 2.0 * trace + d, 0.0)
+    excess = max(square - 2.0 * trace + free, 0.0)
     return max(10.0, (excess / (4.0 * tolerance)) ** 0.25)

@@ -33,6 +33,7 @@ __all__ = ["BUDGETS", "SolverComparison", "SolverCurve", "compare_solvers"]
 BUDGETS = (5, 10, 20, 50)
 _REFERENCE = "heun"
 _TIGHTER = 4
+_FINEST = 1e-5  # tolerance, that float32 resolves
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _ladder(name: str, budgets: Sequence[int]) -> list[tuple[Any, int]]:
     """For each budget the solver and its number of steps."""
     solver = build(name, SOLVERS)
     if hasattr(solver, "tolerance"):
-        return [(build(name, SOLVERS, tolerance=10.0 ** -(k + 1)), 2) for k in range(len(budgets))]
+        return [(build(name, SOLVERS, tolerance=max(10.0 ** -(k + 1), _FINEST)), 2) for k in range(len(budgets))]
     return [(solver, _steps(solver, budget)) for budget in budgets]
 
 

@@ -184,11 +184,22 @@ def _members(data: DataSet) -> tuple[str, list[str], Tensor] | None:
         names = [str(known[c]) if c < len(known) else str(c) for c in numbers.tolist()]
         return "class", names, torch.where(data.labels >= 0, member, -1)
     if data.condition == "value" and data.values is not None:
-        value = data.values[:, 0].double()
-        cuts = value.quantile(torch.linspace(0, 1, _QUARTERS + 1, dtype=torch.float64))
-        names = [f"{low:.3g} to {high:.3g}" for low, high in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
-        return (data.value_names or ("value",))[0], names, torch.searchsorted(cuts[1:-1].contiguous(), value)
+        names, member = _by_value(data.values[:, 0].double())
+        return (data.value_names or ("value",))[0], names, member
     return None
+
+
+def _by_value(value: Tensor) -> tuple[list[str], Tensor]:
+    """Names of the groups and the group of each value, -1 where it is not given: by value where these are few."""
+    there = value[~value.isnan()]
+    distinct = there.unique()
+    if len(distinct) <= _QUARTERS:
+        member = torch.searchsorted(distinct, value)
+        return [f"{number:.3g}" for number in distinct.tolist()], torch.where(value.isnan(), -1, member)
+    cuts = there.quantile(torch.linspace(0, 1, _QUARTERS + 1, dtype=torch.float64)).unique()
+    names = [f"{low:.3g} to {high:.3g}" for low, high in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
+    # Groups are half open, (low, high], so that a value that many share lies in one of them; the lowest is closed.
+    return names, torch.where(value.isnan(), -1, torch.searchsorted(cuts[1:-1].contiguous(), value))
 
 
 def _numbers(labels: Tensor) -> Tensor:

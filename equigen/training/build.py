@@ -28,6 +28,7 @@ from equigen.training.model_config import ModelConfig
 
 __all__ = ["build_model", "completed", "load_data", "located", "widths"]
 
+_OF_UNIT_VARIANCE = ("karras", "karras-weight", "log-normal-noise")
 _PIXEL_BY_PIXEL = 24  # images with shorter sides are seen pixel by pixel, larger ones by squares of two by two
 _NUMBERS = 1 << 26  # of a set that is read from its file, so many decide its scale: 256 MiB
 
@@ -93,7 +94,7 @@ def widths(height: int, width: int, patch: int = 1) -> tuple[int, ...]:
 
 
 def completed(config: ModelConfig, data: DataSet) -> ModelConfig:
-    """The configuration with what depends on the training data filled in: patch, widths, the largest noise of EDM.
+    """The configuration with what depends on the data filled in: patch, widths, largest noise, the spread of raw data.
 
     Example:
         >>> from equigen.data.loading import load
@@ -109,9 +110,20 @@ def completed(config: ModelConfig, data: DataSet) -> ModelConfig:
     }
     if config.schedule == "edm":
         some, scale = _some(data), _scale(data)
-        largest = largest_noise(data.space.at(some.structure).project(scale.to_model(some.x)))
-        filled["schedule"] = {"kind": "edm", "t_max": float(f"{largest:.3g}")}
+        space = data.space.at(some.structure)
+        largest = largest_noise(space.project(scale.to_model(some.x)), ndof=space.ndof)
+        filled["schedule"] = {"kind": "edm", "t_max": float(f"{largest * _data_std(config, scale):.3g}")}
+    if config.scale == "none":  # then parts that presume unit variance are told the data's
+        std = float(f"{_data_std(config, _scale(data)):.6g}")
+        for name in ("preconditioning", "weight", "times"):
+            if getattr(config, name) in _OF_UNIT_VARIANCE:
+                filled[name] = {"kind": getattr(config, name), "data_std": std}
     return config.model_copy(update=filled)
+
+
+def _data_std(config: ModelConfig, scale: Scale) -> float:
+    """Standard deviation of the data in the model's units."""
+    return float(scale.factor.square().mean().sqrt()) if config.scale == "none" else 1.0
 
 
 def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel:
@@ -135,15 +147,15 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
     network = _network(config, data, seed)
     schedule = _named(config.schedule, store.SCHEDULES)
     preconditioning = _named(config.preconditioning, store.PRECONDITIONINGS)
-    plain, scale = config.scale == "none", _scale(data)
+    scale = _scale(data)
     structure, condition = data.structure, _condition(data)
     return DiffusionModel(
         data.space,
         NetworkDenoiser(network, schedule, preconditioning),
-        Scale.identity() if plain else scale,
+        Scale.identity() if config.scale == "none" else scale,
         weight=_named(config.weight, store.WEIGHTS),
         times=_named(config.times, store.TIMES),
-        data_std=float(scale.factor.square().mean().sqrt()) if plain else 1.0,
+        data_std=_data_std(config, scale),
         condition_dropout=config.condition_dropout if condition else 0.0,
         givens=Givens.fit(structure, condition) if condition or structure is not None else None,
     )

@@ -43,6 +43,8 @@ class TrainerConfig(Section):
     """Peak learning rate of Adam."""
     beta2: float = Field(0.99, ge=0, lt=1)
     """How much of its mean square of the gradient Adam keeps in a step."""
+    epsilon: float = Field(1e-8, gt=0)
+    """What Adam adds to the root of that mean square."""
     warmup: float = Field(0.02, ge=0, lt=1)
     """Part of the run over which the learning rate rises linearly from 0."""
     decay: Literal["cosine", "constant"] = "cosine"

@@ -50,11 +50,12 @@ class Cost:
     def sentence(self, steps: int) -> str:
         """The cost in words."""
         whole = self.seconds
-        time = f"{whole:.0f} s" if whole < 60 else f"{whole / 60:.2g} min" if whole < 5400 else f"{whole / 3600:.2g} h"
+        minutes, hours = whole / 60, whole / 3600
+        time = f"{whole:.0f} s" if whole < 60 else _rounded(minutes, "min") if whole < 5400 else _rounded(hours, "h")
         memory = self.memory_bytes / 2**20
         size = f"{memory:.0f} MiB" if memory < 1024 else f"{memory / 1024:.1f} GiB"
         return (
-            f"{steps} steps of about {self.step_seconds:.2g} s: {time}; {self.parameters:,} parameters, "
+            f"{steps} steps of about {_rounded(self.step_seconds, 's')}: {time}; {self.parameters:,} parameters, "
             f"{size} of memory beside the data."
         )
 
@@ -94,20 +95,25 @@ def estimate(model: nn.Module, batch: Batch, config: TrainerConfig, engine: Engi
     trained = [p for p in model.parameters() if p.requires_grad]
     state = sum(p.numel() * p.element_size() for p in trained)
     times = []
-    with random.fork(seed=config.seed, stream=random.Stream.DROPOUT):
+    lower = torch.autocast(engine.device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+    with random.fork(seed=config.seed, stream=random.Stream.DROPOUT), lower:
         kept = _kept(lambda: loss(batch, config.seed, 0), {p.untyped_storage().data_ptr() for p in model.parameters()})
         for step in range(_STEPS):
             start = perf_counter()
             optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(engine.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                value = loss(batch, config.seed, step)
+            value = loss(batch, config.seed, step)
             value.backward()
             optimiser.step()
             value.detach().item()  # waits for a device that computes on its own
             times.append(perf_counter() - start)
     median = sorted(times)[len(times) // 2]
     parameters = sum(p.numel() for p in trained)
-    return Cost(median * config.steps, median, parameters, 5 * state + kept)
+    buffers = 2 * sum(b.numel() * b.element_size() for b in model.buffers())  # the model's and its average's
+    return Cost(median * config.steps, median, parameters, 5 * state + buffers + kept)
+
+
+def _rounded(value: float, unit: str) -> str:
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
 
 
 def _kept(forward: Callable[[], Tensor], known: set[int]) -> int:

@@ -46,7 +46,9 @@ def make_optimiser(model: nn.Module, config: TrainerConfig) -> torch.optim.Optim
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ValueError(f"{type(model).__name__} has no parameter that takes a gradient, but a trainer needs one.")
-    return torch.optim.Adam(parameters, lr=config.learning_rate, betas=(0.9, config.beta2), fused=True)
+    return torch.optim.Adam(
+        parameters, lr=config.learning_rate, betas=(0.9, config.beta2), eps=config.epsilon, fused=True
+    )
 
 
 def state_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -2,10 +2,11 @@
 
 `song` is the classic tutorial on MNIST: geometric noise of base 25, images in [0, 1] as they are, a U-Net whose output
 is divided by sigma(t), the sigma^2-weighted loss at uniform times, Adam at a constant rate, batches of 32, and 500
-steps of predictor and corrector down to 1e-3. Its `steps` are 50 epochs of 60,000 images. Two things differ from the
-public text: the loss is a mean over pixels and not a sum, which Adam cannot tell apart, and the last step is a
-denoising one that ends where it should (`sampling.final=overstep` takes the text's own, which
-ends at a negative time).
+steps of predictor and corrector down to 1e-3. Its `steps` are 50 epochs of 60,000 images. The loss is a mean over the
+784 pixels and not a sum, which divides the gradient, and with it Adam's epsilon, by 784. What differs from the public
+text: times are uniform but stratified over the batch; the last step is a denoising one that ends where it should
+(`sampling.final=overstep` is the text's own, which ends at a negative time); the corrector takes the expected norm
+(`norm: batch-mean` is the text's); the prior has the variance of the data added.
 
 Source: Y. Song, public tutorial on score-based generative modeling, 2021.
 """
@@ -24,6 +25,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "learning_rate": 1e-4,
         "beta2": 0.999,
+        "epsilon": 1e-8 / 784,
         "warmup": 0.0,
         "decay": "constant",
         "clip": None,

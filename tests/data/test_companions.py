@@ -89,6 +89,18 @@ def test_values_take_their_names_from_the_header(images):
     assert found.whole([3]).condition["value"].tolist() == [[7.0, 8.5]]
 
 
+def test_a_value_may_be_unknown_but_not_all_of_them(images):
+    found = load(
+        images / "a.npy", values=text(images / "v.csv", "mass,age\n1,nan\n3,4\nNaN,6\n7,8\n"), condition="value"
+    )
+    assert found.describe()["values"] == {"mass": [1.0, 7.0], "age": [4.0, 8.0]}
+    assert found.whole([0]).condition["value"].isnan().tolist() == [[False, True]]
+    with pytest.raises(DataError, match="no number in column 1"):
+        load(images / "a.npy", values=text(images / "v.csv", "1,nan\n3,nan\n2,nan\n7,nan\n"))
+    with pytest.raises(DataError, match="holds inf for image 1"):
+        load(images / "a.npy", values=text(images / "v.csv", "1\ninf\n2\n7\n"))
+
+
 def test_conditions_and_masks_go_with_their_items(images):
     masks = pixels(1, 4, 8, 9) > 100
     np.save(images / "m.npy", masks)
@@ -228,7 +240,7 @@ def test_arrays_that_are_no_labels_are_refused(images, refused, array, words):
     ("content", "words"),
     [
         ("1\n2\nx\n4\n", ("'x'", "numbers")),
-        ("1\n2\nnan\n4\n", ("nan", "image 2")),
+        ("1\n2\ninf\n4\n", ("inf", "image 2")),
         ("1\n2\n1e39\n4\n", ("1e+39", "image 2")),
         ("1\n2\n", ("2 rows for 4 images",)),
     ],
@@ -274,7 +286,7 @@ def test_parts_of_a_set_must_fit(images):
     found = load(images / "a.npz", values="angle")
     for change in (
         {"values": torch.zeros(3, 2)},
-        {"values": torch.full((4, 2), torch.nan)},
+        {"values": torch.full((4, 2), torch.inf)},
         {"value_names": ("one",)},
         {"structure": torch.ones(4, 8, 9, dtype=torch.bool)},
         {"structure": torch.ones(4, 1, 8, 9)},

@@ -65,11 +65,11 @@ def test_a_class_brings_what_occurs_with_it():
 
 def test_many_rows_are_thinned_evenly():
     n = 10000
-    givens = Givens.fit(None, {"label": torch.arange(n)})
+    givens = Givens.fit(None, {"value": torch.arange(n)[:, None].float()})
     assert givens.rows == 4096
-    gaps = givens.label.diff()
-    assert int(givens.label[0]) == 0
-    assert int(givens.label[-1]) > n - 4
+    gaps = givens.value[:, 0].diff()
+    assert int(givens.value[0]) == 0
+    assert int(givens.value[-1]) > n - 4
     assert set(gaps.tolist()) == {2, 3}
     assert Givens.fit(None, {"label": torch.arange(30)}).label.tolist() == list(range(30))
 
@@ -141,3 +141,17 @@ def test_a_model_without_givens_stays_as_it_was():
     assert torch.equal(model.sample(3, seed=0, steps=3), model.sample(3, seed=0, steps=3, condition=nothing))
     structure = MASKS[:3]
     assert bool((model.sample(3, seed=0, steps=3, structure=structure)[~structure] == 0).all())
+
+
+def test_no_class_is_lost_however_rare():
+    label = torch.zeros(60_000, dtype=torch.int64)
+    label[[17, 40_001]], label[59_999] = 1, 2
+    givens = Givens.fit(None, {"label": label})
+    assert givens.classes() == [0, 1, 2]
+    assert givens.rows <= 4096 + 2
+    assert Givens.fit(None, {"label": label[:4000]}).rows == 4000  # all rows: nothing is added
+
+
+def test_masks_are_kept_in_bounded_memory():
+    mask = torch.ones(1, 1, 4096, 4096, dtype=torch.bool).expand(100, 1, 4096, 4096)
+    assert Givens.fit(mask, {}).structure.numel() <= 1 << 26

@@ -7,11 +7,15 @@ import torch
 
 from equigen.diffusion import (
     EDM,
+    RK45,
+    Ancestral,
     DiffusionModel,
     EulerMaruyama,
     Gaussian,
     GeometricNoise,
+    Heun,
     Isotropic,
+    PredictorCorrector,
     UniformGrid,
     VariancePreserving,
 )
@@ -58,7 +62,8 @@ def test_an_overstep_has_the_drift_too():
     x = torch.tensor([[1.0, -3.0]], dtype=torch.float64)
     beta = float(schedule.diffusion(t)) ** 2
     expected = (1.0 - 0.2 * (-0.5 * beta + beta)) * x
-    torch.testing.assert_close(overstep(denoiser, x, t, h), expected, rtol=1e-12, atol=0)
+    found = overstep(EulerMaruyama(), denoiser, x, t, h, torch.full_like(x, 5.0).mul)  # its noise is not added
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
     without_drift = (1.0 - 0.2 * beta) * x
     assert float((without_drift - expected).abs().max()) > 1e-2
 
@@ -74,15 +79,46 @@ def test_an_overstep_counts_as_one_of_the_steps():
 
 def test_the_grid_leaves_room_for_the_last_step():
     schedule = EDM(t_min=1.0, t_max=4.0)
-    assert sampling_times(schedule, UniformGrid(), 4, "denoise").tolist() == [4.0, 3.0, 2.0, 1.0]
-    assert sampling_times(schedule, UniformGrid(), 4, "overstep").tolist() == [4.0, 3.0, 2.0, 1.0]
-    assert len(sampling_times(schedule, UniformGrid(), 4, "noisy")) == 5
+    assert sampling_times(schedule, UniformGrid(), 4, "denoise", Heun()).tolist() == [4.0, 3.0, 2.0, 1.0]
+    assert sampling_times(schedule, UniformGrid(), 4, "overstep", EulerMaruyama()).tolist() == [4.0, 3.0, 2.0, 1.0]
+    assert len(sampling_times(schedule, UniformGrid(), 4, "noisy", Heun())) == 5
+    assert sampling_times(schedule, UniformGrid(), 1, "denoise", Heun()).tolist() == [4.0]
+    assert sampling_times(schedule, UniformGrid(), 1, "denoise", RK45()).tolist() == [4.0, 1.0]  # it steps by itself
 
 
 @pytest.mark.parametrize(("final", "steps", "word"), [("over", 5, "final is 'over'"), ("overstep", 1, "needs 2")])
 def test_what_cannot_be_walked_is_refused(final, steps, word):
     with pytest.raises(ValueError, match=word):
-        sampling_times(EDM(), UniformGrid(), steps, final)
+        sampling_times(EDM(), UniformGrid(), steps, final, EulerMaruyama())
+
+
+@pytest.mark.parametrize("solver", [Heun(), RK45(), Ancestral()], ids=["heun", "rk45", "ancestral"])
+def test_only_the_tutorials_samplers_end_as_the_tutorial_does(solver):
+    with pytest.raises(ValueError, match="'overstep' with"):
+        sampling_times(EDM(), UniformGrid(), 5, "overstep", solver)
+
+
+def test_an_adaptive_solver_walks_whatever_the_steps():
+    law = Gaussian(torch.zeros(1), Isotropic(1.0))
+    model = DiffusionModel(Euclidean(1), law.denoiser(EDM())).double()
+    one, many = (model.sample(500, seed=0, steps=steps, solver=RK45(1e-4)) for steps in (1, 20))
+    torch.testing.assert_close(one, many, rtol=1e-3, atol=1e-3)
+    assert float(one.var()) == pytest.approx(1.0, rel=0.25)
+
+
+def test_predictor_and_corrector_overstep_as_the_tutorial_does():
+    """On N(0, c) data the corrector and the predictor's mean map the variance by known factors."""
+    schedule = GeometricNoise(BASE, t_min=END)
+    denoiser = Gaussian(torch.zeros(1), Isotropic(NARROW)).denoiser(schedule)
+    t, h = torch.tensor(END, dtype=torch.float64), torch.tensor(2e-3, dtype=torch.float64)
+    x = torch.full((1, 1), 2.0, dtype=torch.float64)
+    sigma2 = float(schedule.sigma(t)) ** 2
+    v, e = NARROW + sigma2, 2 * 0.16**2 * sigma2
+    corrected = 2.0 * (1 - e / v) + math.sqrt(2 * e) * 3.0
+    expected = corrected * (1 - float(h) * float(schedule.diffusion(t)) ** 2 / v)
+    found = overstep(PredictorCorrector(), denoiser, x, t, h, lambda k: torch.full_like(x, [3.0, 7.0][k]))
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+    assert abs(float(overstep(EulerMaruyama(), denoiser, x, t, h, lambda k: x)) - expected) > 1e-3  # no corrector
 
 
 def test_the_prior_has_the_variance_of_the_noised_data():

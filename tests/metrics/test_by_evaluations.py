@@ -16,8 +16,10 @@ from equigen.diffusion.schedules.edm import EDM
 from equigen.metrics.by_evaluations import compare_solvers
 from equigen.metrics.evaluating import evaluate, stages
 from equigen.metrics.evaluation import Evaluation
+from equigen.metrics.given import Given
 from equigen.random import Stream, normal
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 from equigen.store import StoreError
 
 SHAPE = (1, 4, 4)
@@ -113,3 +115,25 @@ def test_unknown_solvers_and_empty_budgets_are_refused(model):
     for budgets in ([], [2, 9]):
         with pytest.raises(ValueError, match="3 evaluations or more"):
             compare_solvers(model, ["heun"], budgets, n=2)
+
+
+def test_an_adaptive_solver_never_asks_for_more_than_float32_resolves(model):
+    found = compare_solvers(model, ["rk45"], [3, 4, 5, 6, 7, 8, 9], n=2)
+    evaluations = found.curves[0].evaluations
+    assert len(evaluations) == 7
+    assert list(evaluations) == sorted(evaluations)
+
+
+def test_the_distance_of_masked_images_is_that_of_their_valid_pixels():
+    def found(space, law, structure=None):
+        model = DiffusionModel(space, law.denoiser(EDM()))
+        given = None if structure is None else Given(torch.arange(6), structure)
+        return compare_solvers(model, ["euler"], [8], n=6, given=given).curves[0].distance[0]
+
+    small = Gaussian(torch.zeros(1, 2, 8), Isotropic(0.25))
+    large = Gaussian(torch.zeros(1, 8, 8), Isotropic(0.25))
+    mask = torch.zeros(6, 1, 8, 8, dtype=torch.bool)
+    mask[:, :, :2] = True
+    alone, masked = found(Euclidean(1, 2, 8), small), found(Masked(1, 8, 8), large, mask)
+    # Other noise of the same law, 96 numbers each; over all pixels the mean square would be a quarter, its root a half.
+    assert 0.7 < masked / alone < 1.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from equigen.data.dataset import DataSet
 from equigen.metrics.evaluating import evaluate
 from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.given import given_for
-from equigen.metrics.groups import share_interval
+from equigen.metrics.groups import _by_value, share_interval
 from equigen.random import Stream, normal, permutation
 from equigen.spaces.masked import Masked
 
@@ -185,3 +186,19 @@ def test_the_interval_of_a_share_solves_its_equation(hits, n):
     for end in share_interval(hits, n):
         if 0 < end < 1:  # (p - end)^2 = z^2 end (1 - end) / n
             assert (hits / n - end) ** 2 == pytest.approx(1.959964**2 * end * (1 - end) / n, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "members"),
+    [
+        ([3.0, 1.0, 1.0, 3.0, 1.0], ["1", "3"], [1, 0, 0, 1, 0]),  # few: each is a group
+        ([0.0] * 9 + [1.0, 2.0, 3.0, 4.0], ["0 to 1", "1 to 4"], [0] * 10 + [1] * 3),  # many of one: no empty quarter
+        ([1.0, math.nan, 2.0], ["1", "2"], [0, -1, 1]),
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, math.nan], None, [0, 0, 1, 1, 2, 2, 3, 3, -1]),
+    ],
+)
+def test_groups_of_values_are_never_empty_and_never_share_a_name(values, names, members):
+    found, member = _by_value(torch.tensor(values, dtype=torch.float64))
+    assert names is None or found == names
+    assert member.tolist() == members
+    assert len(set(found)) == len(found) == int(member.max()) + 1

@@ -64,7 +64,9 @@ def test_the_model_and_the_global_generator_are_left_as_they_were():
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(50.0, "50 s"), (600.0, "10 min"), (7200.0, "2 h"), (5000.0, "83 min")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(50.0, "50 s"), (600.0, "10 min"), (7200.0, "2 h"), (5000.0, "83 min"), (4.5e5, "125 h")]
+)
 def test_time_and_memory_read_as_a_person_says_them(seconds, words):
     assert words in Cost(seconds, 0.1, 10, 2**21).sentence(10)
     assert "2 MiB" in Cost(seconds, 0.1, 10, 2**21).sentence(10)

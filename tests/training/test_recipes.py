@@ -96,6 +96,43 @@ def test_the_loss_of_song_is_the_published_one_on_the_same_times_and_noise(fault
     assert float(t.min()) >= 1e-5
 
 
+def test_song_has_every_value_of_the_published_text():
+    """By the list of the course's text, and nothing of the default's in their place."""
+    config = song()
+    assert (config.steps, config.batch_size, config.clip, config.ema, config.warmup) == (93_750, 32, None, 0.0, 0.0)
+    assert (config.model.network, config.model.channels) == ("tutorial-unet", (32, 64, 128, 256))
+    assert config.model.schedule == {"kind": "geometric-noise", "base": 25.0, "t_min": 1e-5}
+    assert (config.model.preconditioning, config.model.weight) == ("scale-by-sigma", "noise-weight")
+    assert (config.model.times, config.model.scale) == ("uniform-times", "none")
+    assert (config.sampling.steps, config.sampling.final) == (500, "denoise")
+    assert config.sampling.solver == {"kind": "predictor-corrector", "snr": 0.16}
+    assert config.sampling.grid == {"kind": "uniform-grid", "end": 1e-3}
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_step_of_song_is_the_published_step(fault):
+    """On 28x28 images, in float64: the mean over 784 pixels with its own epsilon against the sum with 1e-8."""
+    x = random.uniform((1, 28, 28), seed=0, stream=random.Stream.LAW, item=torch.arange(4)).double()
+    data = DataSet(x.float(), Euclidean(1, 28, 28), "noise")
+    config = song(**({"epsilon": 1e-8} if fault else {}))
+    model = build_model(config.model, data, 0).double()
+    network = TutorialUNet((1, 28, 28), seed=0).double()
+    item = torch.arange(4)
+    u = random.uniform((), seed=0, stream=random.Stream.TRAINING_TIME, item=item, step=0, dtype=torch.float64)
+    t = UniformTimes()(model.denoiser.schedule, stratified(item, 4, u))
+    z = random.normal((1, 28, 28), seed=0, stream=random.Stream.TRAINING_NOISE, item=item, step=0, dtype=torch.float64)
+    for loss, optimiser in (
+        (model.loss(x, 0, 0), make_optimiser(model, config)),
+        (published_loss(network, x, t, z), torch.optim.Adam(network.parameters(), lr=1e-4)),
+    ):
+        loss.backward()
+        optimiser.step()
+    pairs = zip(model.parameters(), network.parameters(), strict=True)
+    assert (max(float((a - b).detach().abs().max()) for a, b in pairs) < 1e-7) == (
+        not fault
+    )  # a thousandth of the rate
+
+
 def test_song_takes_the_published_adam_at_a_constant_rate():
     config = song()
     model = build_model(config.model, images(), 0)

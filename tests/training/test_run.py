@@ -16,6 +16,7 @@ from equigen import store
 from equigen.data.dataset import DataSet
 from equigen.data.errors import DataError
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 from equigen.training.build import build_model, completed, load_data, widths
 from equigen.training.callbacks import Callback
 from equigen.training.config import DataConfig, TrainConfig
@@ -215,3 +216,23 @@ def test_images_of_24_pixels_and_more_are_seen_by_squares(side, patch):
     config = completed(ModelConfig(), DataSet(x, Euclidean(1, side, side), "ramp"))
     assert config.patch == patch
     assert completed(ModelConfig(patch=3), DataSet(x, Euclidean(1, side, side), "ramp")).patch == 3
+
+
+@pytest.mark.parametrize("spread", [1.0, 20_000.0])
+def test_raw_data_of_any_spread_start_at_the_best_linear_denoiser(spread):
+    x = spread * torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    data = DataSet(x, Euclidean(1, 8, 8), "noise")
+    raw, unit = (build_model(ModelConfig(channels=(8, 8), scale=scale), data, 0) for scale in ("none", "unit"))
+    assert unit.loss(x, 0, 0).item() == pytest.approx(1.0, rel=0.1)
+    # Raw data keep their mean of half the range, so that the loss is 1 and what the mean adds: 3 times the variance.
+    assert 1.0 < raw.loss(x, 0, 0).item() < 5.0
+    assert raw.denoiser.schedule.t_max == pytest.approx(unit.denoiser.schedule.t_max * x.std().item(), rel=0.02)
+
+
+def test_a_canvas_with_a_mask_has_the_range_of_noise_of_the_image_alone():
+    x = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)).cumsum(3)
+    canvas, mask = torch.zeros(64, 1, 32, 32), torch.zeros(64, 1, 32, 32, dtype=torch.bool)
+    canvas[..., :8, :8], mask[..., :8, :8] = x, True
+    alone = completed(ModelConfig(), DataSet(x, Euclidean(1, 8, 8), "alone"))
+    placed = completed(ModelConfig(), DataSet(canvas, Masked(1, 32, 32), "placed", structure=mask))
+    assert placed.schedule == alone.schedule

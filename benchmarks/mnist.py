@@ -8,7 +8,7 @@ seconds a step; both recipes' steps are timed in turn with the same plain PyTorc
 depend on what else the machine does while they train. A run that is in the folder already is gone on with, or
 used as it is.
 
-Target: at most a quarter of the time. The floor beside it: what is left of the functional by the best linear denoiser.
+Target: at most a quarter of the time. A baseline beside it: the best linear denoiser of these images.
 """
 
 from __future__ import annotations

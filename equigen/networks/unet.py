@@ -37,8 +37,8 @@ class UNet(nn.Module):
     Args:
         shape: (C, H, W) of an image.
         channels: width at each resolution; each one halves the sides of the one before, rounding up.
-        patch: pixels of a side that one position of the finest resolution stands for. 2 makes a step about four times
-            as fast, which on images of 24 pixels and more pays: more of them are seen in the same time.
+        patch: pixels of a side that one position of the finest resolution stands for. 2 takes a quarter of the products
+            of a step, so that on images of 24 pixels and more four times as many are seen in the same time.
         blocks: residual blocks at each resolution, on the way down and on the way up.
         circular: pad as on a torus; the sides must then be divisible by patch 2^(len(channels) - 1).
         seed: of the initial weights; torch's global generator is left as it was. Classes, values and attention leave

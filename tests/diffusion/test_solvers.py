@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -437,3 +438,17 @@ def test_solvers_follow_one_trajectory_of_the_linear_part_exactly():
     t, s = times[0], times[-1]
     expected = schedule.alpha(s) * MEAN + schedule.sigma(s) / schedule.sigma(t) * (x - schedule.alpha(t) * MEAN)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_variance_that_the_docs_tell_of_ancestral_sampling():
+    """On N(0, 1) data D = x alpha / (alpha^2 + sigma^2): each step is linear, and the variance a recursion."""
+    schedule, found = EDM(), {}
+    for steps in (20, 320):
+        times = KarrasGrid()(schedule, steps - 1).tolist()
+        v = 1.0 + times[0] ** 2
+        for t, s in pairwise(times):
+            fresh = s**2 * (t**2 - s**2) / t**2
+            kept = (s**2 - fresh) ** 0.5 / t
+            v = (kept + (1.0 - kept) / (1.0 + t**2)) ** 2 * v + fresh
+        found[steps] = v / (1.0 + times[-1] ** 2) ** 2
+    assert found == {20: pytest.approx(0.60, abs=0.005), 320: pytest.approx(0.97, abs=0.005)}

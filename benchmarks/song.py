@@ -136,7 +136,7 @@ def agreement(model: DiffusionModel, x: Tensor) -> dict[str, float]:
     pairs = zip(network_of(model).parameters(), network.parameters(), strict=True)
     return {
         "loss, relative": abs(ours.item() * x[0].numel() / theirs.item() - 1.0),
-        "weights after one step, largest difference": max(float((a - b).abs().max()) for a, b in pairs),
+        "weights after one step, largest difference": max(float((a - b).detach().abs().max()) for a, b in pairs),
     }
 
 

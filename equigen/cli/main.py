@@ -82,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--debug" in tokens:
             traceback.print_exc()
         return _fail(sentence(error), _exit_code(error), as_json)
+    finally:
+        processes.stop()
 
 
 def sentence(error: BaseException) -> str:

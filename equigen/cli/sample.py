@@ -80,12 +80,12 @@ def sample(
         x = _draw(opened, n, {**asked, "condition": condition}, place)
         if x is None:
             return Outcome({}, ())
-        labels = _labels(opened, condition, asked, n)
+        beside = _drawn_for(opened, condition, asked, n)
         if out is None:
-            written = _write(x, labels, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
+            written = _write(x, beside, encoding, tuple(dict.fromkeys((*wanted, "npz"))), run, run / "samples")
             _write_paths(opened, label, value, asked)
         else:
-            written = _write(x, labels, encoding, wanted, out, out)
+            written = _write(x, beside, encoding, wanted, out, out)
     told = {"run": run, "n": n, "label": label, "value": value, "files": written}
     told |= {name: asked[name] for name in ("seed", "first", "steps", "guidance")}
     told["solver"] = to_config(asked["solver"])["kind"]
@@ -153,18 +153,22 @@ def _write_paths(opened: Run, label: str | None, value: str | None, asked: dict[
     write_paths(opened.model, opened.folder, n=_PATHS, condition=condition, **asked)
 
 
-def _labels(opened: Run, condition: dict[str, Tensor], asked: dict[str, Any], n: int) -> Tensor | None:
-    """The classes that the samples were drawn for: those asked for, or those that the model drew itself."""
+def _drawn_for(opened: Run, condition: dict[str, Tensor], asked: dict[str, Any], n: int) -> dict[str, Tensor]:
+    """What the samples were drawn for, by the names under which it is read again: as asked, or as the model drew it."""
     import torch
 
     givens = opened.model.givens
-    if condition or givens is None or asked["guidance"] == 0:
-        return condition.get("label")
-    return givens.draw(seed=asked["seed"], item=torch.arange(asked["first"], asked["first"] + n))[1].get("label")
+    if givens is None:
+        return {}
+    item = torch.arange(asked["first"], asked["first"] + n)
+    masks, drawn = givens.draw(seed=asked["seed"], item=item, label=condition.get("label"))
+    told = {} if asked["guidance"] == 0 else condition or drawn
+    found = {f"{name}s": told[name] for name in ("label", "value") if name in told}
+    return found if masks is None else {**found, "masks": masks[:, 0]}
 
 
 def _write(
-    x: Tensor, labels: Tensor | None, encoding: Encoding, formats: tuple[str, ...], folder: Path, pictures: Path
+    x: Tensor, beside: dict[str, Tensor], encoding: Encoding, formats: tuple[str, ...], folder: Path, pictures: Path
 ) -> list[Path]:
     """Write samples in the user's form and a grid of the first; older ones go when all of the new are there."""
     from equigen.data.writing import write_samples
@@ -174,7 +178,7 @@ def _write(
     low, high = (0.0, 1.0) if encoding.has_white else (None, None)
     with one_sentence(folder):
         arrays, images = ([k for k in formats if (k in _PICTURES) == pictured] for pictured in (False, True))
-        written = write_samples(x, encoding, folder, formats=arrays, labels=labels)
+        written = write_samples(x, encoding, folder, formats=arrays, beside=beside)
         written += write_samples(x, encoding, pictures, formats=images) if images else []
         write_whole(folder / "samples.png", grid(x[:_GRID], columns=_COLUMNS, low=low, high=high).png())
         for old in [

@@ -45,7 +45,8 @@ def train(
     and ends in the weights that an unbroken run has.
 
     Args:
-        data: A bundled or known set (digits, mnist, fashion_mnist), a folder of images, a .npy or a .npz file.
+        data: A bundled or known set (digits, mnist, fashion_mnist), a folder of images, or a .npy, .npz, .h5, idx or
+            TIFF file.
         resume: Go on with the run in this folder; no DATA is needed.
         overwrite: Replace the run in the folder, if there is one.
         config: YAML file with any of the keys of the configuration, as a run's config.yaml; flags override it.

@@ -157,7 +157,10 @@ def _with_values(source: Source, found: _Found, called: str) -> Source:
             f"{called} has {count} values for each image, but {len(names)} value_names: write one for each."
         )
     default = ("value",) if count == 1 else tuple(f"value {place}" for place in range(count))
-    return replace(source, values=values, value_names=names or default)
+    names = names or default
+    flat = np.nanmin(values, 0) == np.nanmax(values, 0)
+    notes = [f"{name} is the same for every image" for name, same in zip(names, flat, strict=True) if same]
+    return replace(source, values=values, value_names=names, notes=(*source.notes, *notes))
 
 
 def _numbers(table: Table, called: str) -> np.ndarray:

@@ -84,11 +84,13 @@ def _cells(path: Path) -> list[tuple[int, list[str]]]:
     if not rows:
         raise DataError(f"{path} is empty, but a table needs a row for each image: write them.")
     for line, cells in rows:
-        if len(cells) != len(rows[0][1]) or not all(cells):
-            full = sum(map(bool, cells))
+        if len(cells) != len(rows[0][1]):
             raise DataError(
-                f"{path} has {full} cells in line {line}, but {len(rows[0][1])} in line {rows[0][0]}: fill every cell."
+                f"{path} has {len(cells)} cells in line {line}, but {len(rows[0][1])} in line {rows[0][0]}: "
+                "fill every cell."
             )
+        if not all(cells):
+            raise DataError(f"{path} has an empty cell in line {line}, column {cells.index('') + 1}: fill every cell.")
     return rows
 
 
@@ -100,7 +102,10 @@ def _by_name(path: Path, rows: list[tuple[int, list[str]]], items: Sequence[str]
         place = known.get(_plain(name))
         if place is None:
             why = "more than one image" if _plain(name) in known else f"none of the {len(items)} images"
-            raise DataError(f"{path} names {name!r} in line {line}, which is {why}: write the path in the folder.")
+            raise DataError(
+                f"{path} names {name!r} in line {line}, which is {why}: begin each row with the image's "
+                "path in the folder."
+            )
         if place in found:
             raise DataError(
                 f"{path} names {items[place]} in line {found[place][0]} and again in line {line}, but each image needs "

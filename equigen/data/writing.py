@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ def write_samples(
     folder: Path | str,
     *,
     formats: Sequence[str] = ("png", "npz"),
-    labels: Tensor | None = None,
+    beside: Mapping[str, Tensor] | None = None,
 ) -> list[Path]:
     """Write samples into a folder; each file is written aside and renamed, so that none is ever half there.
 
@@ -40,15 +40,15 @@ def write_samples(
         x: samples (N, C, H, W), as the model gives them.
         encoding: how the user's images are stored.
         folder: where to write; it is made if need be. Files of the same names are replaced.
-        formats: of "png" (sample-00000.png, …), "tif" (sample-00000.tif, …), "npz" (samples.npz: images, labels) and
-            "npy" (samples.npy).
-        labels: class numbers (N,), written to the npz.
+        formats: of "png" (sample-00000.png, …), "tif" (sample-00000.tif, …), "npz" (samples.npz: images) and "npy"
+            (samples.npy).
+        beside: what the samples were drawn for, such as `labels`, `values`, `masks`, each (N, ...), written to the npz.
 
     Returns:
         The files, in the order written.
 
     Raises:
-        DataError: an unknown format, samples that are not finite, or labels that do not fit.
+        DataError: an unknown format, samples that are not finite, or arrays of another length.
         OSError: the folder cannot be written; the files before stay, each of them whole.
 
     Example:
@@ -61,20 +61,19 @@ def write_samples(
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise DataError(f"format is {unknown[0]!r}, but samples are written as {', '.join(FORMATS)}.")
-    if labels is not None and labels.shape != x.shape[:1]:
-        raise DataError(
-            f"labels have shape {tuple(labels.shape)}, but {len(x)} samples need ({len(x)},): give one for each sample."
-        )
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in (beside or {}).items()}
+    for name, array in arrays.items():
+        if array.shape[:1] != x.shape[:1]:
+            raise DataError(
+                f"{name} have shape {array.shape}, but there are {len(x)} samples: give one for each sample."
+            )
     stored = encoding.encode(x)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = None if labels is None else labels.detach().cpu().numpy()
-    return [
-        _replace(folder / name, data) for kind in formats for name, data in FORMATS[kind](stored, encoding, numbers)
-    ]
+    return [_replace(folder / name, data) for kind in formats for name, data in FORMATS[kind](stored, encoding, arrays)]
 
 
-def _png(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _Files:
+def _png(stored: np.ndarray, encoding: Encoding, beside: Mapping[str, np.ndarray]) -> _Files:
     x = encoding.decode(stored).movedim(1, -1).double().numpy()
     depth, low, high = "uint8", 0.0, 1.0
     comment = f"stored value {encoding.offset:g} is black, {encoding.offset + encoding.scale:g} is white"
@@ -93,22 +92,19 @@ def _png(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _
         yield f"sample-{place:05d}.png", encode_png(shown, comment)
 
 
-def _npz(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _Files:
+def _npz(stored: np.ndarray, encoding: Encoding, beside: Mapping[str, np.ndarray]) -> _Files:
     file = io.BytesIO()
-    if labels is None:
-        np.savez_compressed(file, images=stored)
-    else:
-        np.savez_compressed(file, images=stored, labels=labels)
+    np.savez_compressed(file, images=stored, **beside)  # pyright: ignore[reportArgumentType]
     yield "samples.npz", file.getvalue()
 
 
-def _npy(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _Files:
+def _npy(stored: np.ndarray, encoding: Encoding, beside: Mapping[str, np.ndarray]) -> _Files:
     file = io.BytesIO()
     np.save(file, stored)
     yield "samples.npy", file.getvalue()
 
 
-def _tif(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _Files:
+def _tif(stored: np.ndarray, encoding: Encoding, beside: Mapping[str, np.ndarray]) -> _Files:
     tifffile = require_package("tifffile", "sample-00000.tif")
     images = np.moveaxis(stored, 1, -1) if encoding.layout == "nchw" else stored
     images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
@@ -128,7 +124,7 @@ def _tif(stored: np.ndarray, encoding: Encoding, labels: np.ndarray | None) -> _
         yield f"sample-{place:05d}.tif", file.getvalue()
 
 
-FORMATS: dict[str, Callable[[np.ndarray, Encoding, np.ndarray | None], _Files]] = {
+FORMATS: dict[str, Callable[[np.ndarray, Encoding, Mapping[str, np.ndarray]], _Files]] = {
     "png": _png,
     "tif": _tif,
     "npz": _npz,

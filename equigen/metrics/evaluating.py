@@ -10,7 +10,7 @@ measures
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -120,6 +120,7 @@ def evaluate(
         )
         if found.groups is not None:
             found = replace(found, groups=with_loss(found.groups, model, held_out, size, seed=seed))
+        found = replace(found, notes=(*found.notes, *_guided(sampling)))
         if solvers:
             compared = partial(compare_solvers, model, solvers, budgets, n=size, seed=seed, on_stage=on_stage)
             fill = torch.tensor(moments(train.x, train.structure).mean)
@@ -127,6 +128,12 @@ def evaluate(
             comparison = compared(given=given[0], frechet=judged, **sampling)
             found = replace(found, solvers=_beside(comparison, found["Frechet distance"]))
     return found
+
+
+def _guided(sampling: Mapping[str, Any]) -> list[str]:
+    guidance = sampling.get("guidance", 1.0)
+    what = f"Samples were drawn with guidance {guidance:g}: the metrics are not those of the model as it learned."
+    return [what] if guidance != 1.0 else []
 
 
 def stages(seeds: int, solvers: Sequence[str] = ()) -> int:

@@ -25,6 +25,7 @@ from equigen.training.metrics_log import MetricsLog
 __all__ = ["Contents", "Images", "Paths", "read"]
 
 _SHOWN = 64
+_NAMED = 8  # classes, in a caption
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _samples(
     for name in ("samples.npz", "samples/samples.npz"):
         if (folder / name).is_file():
             try:
-                return Images(_decoded(folder, name), name)
+                return Images(_decoded(folder, name), f"{name}{_classes(folder, name)}")
             except (DataError, ConfigError) as error:
                 absent["samples"] = f"{name} cannot be shown: {error}"
     if "samples" in arrays and evaluation is not None:
@@ -186,6 +187,17 @@ def _decoded(folder: Path, name: str) -> np.ndarray:
     if stored is None or images is None:
         return load(folder / name, key="images", limit=_SHOWN).x[:].numpy()
     return Encoding.from_dict(stored).decode(images[:_SHOWN], name).numpy()
+
+
+def _classes(folder: Path, name: str) -> str:
+    """For which classes the first samples of a file were drawn, if these are not all."""
+    labels = (_arrays(folder / name) or {}).get("labels")
+    data = circumstances(folder).get("data", {}) if (folder / "config.yaml").is_file() else {}
+    names = data.get("class_names")
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu" or not isinstance(names, list):
+        return ""
+    drawn = [str(names[k]) for k in np.unique(labels[:_SHOWN]).tolist() if 0 <= k < len(names)]
+    return f" (drawn for {', '.join(drawn)})" if drawn and len(drawn) < len(names) and len(drawn) <= _NAMED else ""
 
 
 def _conditions(evaluation: Evaluation) -> str:

@@ -51,7 +51,8 @@ class Cost:
         """The cost in words."""
         whole = self.seconds
         minutes, hours = whole / 60, whole / 3600
-        time = f"{whole:.0f} s" if whole < 60 else _rounded(minutes, "min") if whole < 5400 else _rounded(hours, "h")
+        seconds = f"{whole:.0f} s" if whole >= 1 else "less than a second"
+        time = seconds if whole < 60 else _rounded(minutes, "min") if whole < 5400 else _rounded(hours, "h")
         memory = self.memory_bytes / 2**20
         size = f"{memory:.0f} MiB" if memory < 1024 else f"{memory / 1024:.1f} GiB"
         return (

@@ -9,13 +9,25 @@ process. Process 0 alone writes and speaks; of a failure the process speaks that
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ProcessError", "broadcast", "first_to_fail", "gather", "rank", "share", "start", "was_left", "world"]
+__all__ = [
+    "ProcessError",
+    "broadcast",
+    "first_to_fail",
+    "gather",
+    "rank",
+    "share",
+    "start",
+    "stop",
+    "was_left",
+    "world",
+]
 
 _STARTED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # what every launcher says
 _PATIENCE = timedelta(days=2)  # a process may wait that long for process 0 to measure or write
@@ -91,6 +103,17 @@ def start() -> None:
             f"{world()} processes were started but do not find each other ({reason}): start them with torchrun, and "
             "on several machines give all of them the same --rdzv-endpoint."
         ) from error
+
+
+def stop() -> None:
+    """End the group, if there is one: its threads must not outlive the interpreter.
+
+    Example:
+        >>> stop()      # there is none: nothing happens
+    """
+    distributed: Any = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def broadcast(value: Any) -> Any:

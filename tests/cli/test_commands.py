@@ -152,7 +152,7 @@ def test_every_flag_of_the_configuration_is_in_the_help(equigen):
 
     text = equigen("train", "--help").out
     for name in [*TrainerConfig.model_fields, *DataConfig.model_fields]:
-        if name != "source":
+        if name not in ("source", "beta2", "epsilon"):  # of Adam only the rate: the rest is for recipes
             assert f"--{name.replace('_', '-')}" in text
 
 

@@ -125,3 +125,44 @@ def test_pictures_as_tiff_keep_every_value(equigen, run, tmp_path):
     for place in range(3):
         np.testing.assert_array_equal(tifffile.imread(tmp_path / "new" / f"sample-{place:05d}.tif"), stored[place])
     assert equigen("sample", run, "--n", "1", "--out", "new").code == 1  # what lies there is kept
+
+
+def test_values_and_masks_are_written_beside_their_samples(equigen, tmp_path):
+    rng = np.random.default_rng(0)
+    masks = rng.random((24, 8, 8)) > 0.3
+    values = np.arange(24.0) % 3
+    np.savez(tmp_path / "a.npz", images=rng.random((24, 8, 8), dtype="float32") - 0.5, values=values, masks=masks)
+    assert equigen("train", tmp_path / "a.npz", "--out", "run", "--condition", "value", *TINY).code == 0
+
+    def drawn(*words):
+        result = equigen(
+            "sample", "run", "--n", "6", "--steps", "2", "--formats", "npz", "--out", "new", "--overwrite", *words
+        )
+        assert result.code == 0, result.err
+        with np.load(tmp_path / "new" / "samples.npz") as file:
+            return dict(file)
+
+    found = drawn()
+    assert set(found) == {"images", "values", "masks"}
+    assert set(found["values"].ravel().tolist()) <= {0.0, 1.0, 2.0}
+    assert (found["images"][~found["masks"]] == 0).all()
+    assert (found["images"][found["masks"]] != 0).all()  # the masks written are those drawn for
+    assert drawn("--value", "1.5")["values"].tolist() == [[1.5]] * 6
+    assert set(drawn("--guidance", "0")) == {"images", "masks"}
+
+
+def test_a_report_says_which_classes_its_samples_are_of(equigen, labelled):
+    assert equigen("sample", labelled, "--n", "3", "--steps", "1", "--label", "flat").code == 0
+    assert equigen("report", labelled).code == 0
+    assert "samples.npz (drawn for flat)" in (labelled / "report.html").read_text()
+    assert equigen("sample", labelled, "--n", "4", "--steps", "1", "--label", "all").code == 0
+    assert equigen("report", labelled).code == 0
+    assert "(drawn for" not in (labelled / "report.html").read_text()
+
+
+def test_an_evaluation_with_guidance_says_so(equigen, labelled):
+    plain = equigen("evaluate", labelled, "--steps", "2", "--seeds", "1", "--draws", "2", "--json")
+    guided = equigen("evaluate", labelled, "--steps", "2", "--seeds", "1", "--draws", "2", "--json", "--guidance", "3")
+    assert guided.code == plain.code == 0, guided.err
+    assert any("guidance 3" in note for note in json.loads(guided.out)["notes"])
+    assert not any("guidance" in note for note in json.loads(plain.out)["notes"])

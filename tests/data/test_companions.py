@@ -95,6 +95,9 @@ def test_a_value_may_be_unknown_but_not_all_of_them(images):
     )
     assert found.describe()["values"] == {"mass": [1.0, 7.0], "age": [4.0, 8.0]}
     assert found.whole([0]).condition["value"].isnan().tolist() == [[False, True]]
+    assert (
+        load(images / "a.npy", values=text(images / "c.csv", "t\n3\n3\n3\nnan\n")).notes[-1].startswith("t is the same")
+    )
     with pytest.raises(DataError, match="no number in column 1"):
         load(images / "a.npy", values=text(images / "v.csv", "1,nan\n3,nan\n2,nan\n7,nan\n"))
     with pytest.raises(DataError, match="holds inf for image 1"):
@@ -187,7 +190,7 @@ def test_the_fingerprint_changes_with_values_and_masks(images):
         ("1\n2\n3\n4\n5\n", ("5 rows for 4 images",)),
         ("", ("is empty",)),
         ("a,b\nx,y\nx\nx,y\n", ("1 cells in line 3", "2 in line 1")),
-        ("a,b\nx,y\nx,\nx,y\n", ("1 cells in line 3",)),
+        ("a,b\nx,y\nx,\nx,y\n", ("empty cell in line 3, column 2",)),
         ("a,b\nx,y\nx,y\nx,y\n", ("2 columns", "one")),
         ("0\n1\n70000\n2\n", ("from 0 to 70000", "0 .. 65535")),
     ],

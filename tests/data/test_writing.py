@@ -80,7 +80,7 @@ def test_other_channels_stand_side_by_side(tmp_path, channels):
 
 
 def test_labels_go_with_the_array(tmp_path):
-    write_samples(torch.rand(5, 1, 8, 8), Encoding("uint8", "nhw"), tmp_path, labels=torch.arange(5))
+    write_samples(torch.rand(5, 1, 8, 8), Encoding("uint8", "nhw"), tmp_path, beside={"labels": torch.arange(5)})
     found = load(tmp_path / "samples.npz")
     assert found.labels is not None
     assert found.labels.tolist() == [0, 1, 2, 3, 4]
@@ -95,7 +95,7 @@ def test_no_samples_give_an_empty_array(tmp_path):
     ("x", "options"),
     [
         (torch.zeros(2, 1, 8, 8), {"formats": ("gif",)}),
-        (torch.zeros(2, 1, 8, 8), {"labels": torch.zeros(3)}),
+        (torch.zeros(2, 1, 8, 8), {"beside": {"labels": torch.zeros(3)}}),
         (torch.full((2, 1, 8, 8), torch.nan), {}),
         (torch.zeros(8, 8), {}),
     ],

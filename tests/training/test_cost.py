@@ -65,7 +65,15 @@ def test_the_model_and_the_global_generator_are_left_as_they_were():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(50.0, "50 s"), (600.0, "10 min"), (7200.0, "2 h"), (5000.0, "83 min"), (4.5e5, "125 h")]
+    ("seconds", "words"),
+    [
+        (0.3, "less than a second"),
+        (50.0, "50 s"),
+        (600.0, "10 min"),
+        (7200.0, "2 h"),
+        (5000.0, "83 min"),
+        (4.5e5, "125 h"),
+    ],
 )
 def test_time_and_memory_read_as_a_person_says_them(seconds, words):
     assert words in Cost(seconds, 0.1, 10, 2**21).sentence(10)

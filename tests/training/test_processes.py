@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from equigen.cli.main import main
 from equigen.training import processes
 from equigen.training.shared_model import _pooled
 from tests.cli.conftest import contents
@@ -303,3 +304,14 @@ def test_what_a_lost_process_leaves_is_told_from_other_errors(monkeypatch):
 def test_variables_of_another_launcher_start_no_group(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")  # as some clusters set it for every job
     assert (processes.world(), processes.rank()) == (1, 0)
+
+
+def test_a_group_is_ended_when_the_command_ends(monkeypatch):
+    from torch import distributed
+
+    ended = []
+    monkeypatch.setattr(distributed, "is_initialized", lambda: not ended)
+    monkeypatch.setattr(distributed, "destroy_process_group", lambda: ended.append(1))
+    assert main(["--version"]) == 0
+    assert main(["train"]) == 2  # a failure ends it as well, and one that is gone is not ended twice
+    assert ended == [1]

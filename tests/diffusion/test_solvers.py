@@ -25,6 +25,7 @@ from equigen.diffusion import (
     VariancePreserving,
     integrate,
 )
+from equigen.diffusion.denoiser import Denoiser
 from equigen.diffusion.solvers.solver import AddressedNoise, Solver, State
 from equigen.spaces.euclidean import Euclidean
 from equigen.testing import assert_order
@@ -452,3 +453,29 @@ def test_the_variance_that_the_docs_tell_of_ancestral_sampling():
             v = (kept + (1.0 - kept) / (1.0 + t**2)) ** 2 * v + fresh
         found[steps] = v / (1.0 + times[-1] ** 2) ** 2
     assert found == {20: pytest.approx(0.60, abs=0.005), 320: pytest.approx(0.97, abs=0.005)}
+
+
+@pytest.mark.parametrize("name", ALL_SCHEDULES)
+def test_churn_moves_a_point_along_the_forward_process(name):
+    """From t to the noisier u: x_u = a x + sqrt(sigma_u^2 - a^2 sigma_t^2) z with a = alpha_u / alpha_t."""
+    schedule, seen = ALL_SCHEDULES[name], []
+
+    class Watched(Denoiser):
+        def __init__(self):
+            super().__init__()
+            self.schedule = schedule
+
+        def forward(self, x_t, t, **condition):
+            seen.append((x_t, t))
+            return torch.zeros_like(x_t)
+
+    t = schedule.t_min + 0.5 * (schedule.t_max - schedule.t_min) * torch.ones((), dtype=torch.float64)
+    s = 0.9 * t
+    x, z = torch.full((1, 2), 3.0, dtype=torch.float64), torch.full((1, 2), 0.7, dtype=torch.float64)
+    solver = Heun(churn=2.0)
+    solver.step(Watched(), solver.init(x, 20), t, s, lambda k: z)
+    x_hat, t_hat = seen[0]
+    ratio = schedule.alpha(t_hat) / schedule.alpha(t)
+    spread = torch.sqrt(schedule.sigma(t_hat) ** 2 - (ratio * schedule.sigma(t)) ** 2)
+    torch.testing.assert_close(x_hat, ratio * x + spread * z, rtol=1e-7, atol=0)
+    assert float(schedule.relative_noise(t_hat) / schedule.relative_noise(t)) == pytest.approx(1.1, rel=1e-6)

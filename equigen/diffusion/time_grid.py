@@ -45,7 +45,7 @@ class TimeGrid(ABC):
         """
         if intervals < 0:
             raise ValueError(f"intervals is {intervals}, but a time grid needs 0 or more: give steps >= 1.")
-        end = schedule.t_min if self.end is None else self.end
+        end = self._last(schedule)
         if not schedule.t_min <= end < schedule.t_max:
             raise ValueError(
                 f"end is {end}, but the times of {schedule} run from {schedule.t_min} to {schedule.t_max}: "
@@ -56,6 +56,9 @@ class TimeGrid(ABC):
         u = torch.arange(1, intervals, dtype=torch.float64) / intervals
         ends = torch.tensor([schedule.t_max, end], dtype=torch.float64)
         return torch.cat((ends[:1], self.places(schedule, u), ends[1:]))
+
+    def _last(self, schedule: Schedule) -> float:
+        return schedule.t_min if self.end is None else self.end
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ class UniformGrid(TimeGrid):
 
     def places(self, schedule: Schedule, u: Tensor) -> Tensor:
         """t_max + u (end - t_max)."""
-        end = schedule.t_min if self.end is None else self.end
-        return schedule.t_max + u * (end - schedule.t_max)
+        return schedule.t_max + u * (self._last(schedule) - schedule.t_max)
 
 
 @dataclass(frozen=True)

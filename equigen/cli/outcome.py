@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-__all__ = ["Outcome", "plain", "show", "table"]
+from equigen.report.plain import plain
+
+__all__ = ["Outcome", "show", "table"]
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,6 @@ class Outcome:
 
     values: Mapping[str, Any]
     lines: Sequence[str]
-
-
-def plain(value: object) -> Any:
-    """A value as JSON has it: paths become strings, numbers that are not finite become null.
-
-    Example:
-        >>> plain({"folder": Path("runs/a"), "loss": float("nan"), "noise": (1, 2.5)})
-        {'folder': 'runs/a', 'loss': None, 'noise': [1, 2.5]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Path):
-        return str(value)
-    return value
 
 
 def show(outcome: Outcome, as_json: bool) -> None:

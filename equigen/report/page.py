@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from equigen.metrics.loss import LossByNoise
 from equigen.report.contents import Contents, Images, Paths, read
+from equigen.report.document import style
 from equigen.report.figures import loss_by_noise, noise_to_image, training_curves
 from equigen.report.grid import Level, grid, stretch
 from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture, pictures
@@ -56,7 +57,7 @@ def render(contents: Contents) -> str:
 def _render(context: Mapping[str, Any]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = files("equigen.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(context)
+    return environment.from_string(text).render(context, style=style())
 
 
 def _context(contents: Contents) -> dict[str, Any]:

@@ -47,6 +47,10 @@ class Gaussian(Law):
         volume = torch.log(2.0 * math.pi * self.covariance.eigenvalues(self.mean.shape)).sum()
         return -0.5 * (square + volume.to(x))
 
+    def score(self, x: Tensor) -> Tensor:
+        """-C^-1 (x - mean); not finite where C is singular."""
+        return -self.covariance.apply(torch.reciprocal, x - self.mean.to(x))
+
     def denoiser(self, schedule: Schedule) -> GaussianDenoiser:
         """The Wiener filter of the schedule."""
         return GaussianDenoiser(self, schedule)

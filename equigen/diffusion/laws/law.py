@@ -32,6 +32,10 @@ class Law(ABC):
         """Log density in nats of items (B, *shape), as (B,)."""
 
     @abstractmethod
+    def score(self, x: Tensor) -> Tensor:
+        """The gradient of the log density at items (B, *shape), (B, *shape)."""
+
+    @abstractmethod
     def denoiser(self, schedule: Schedule) -> Denoiser:
         """E[x_0 | x_t] under the schedule, exactly."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from equigen.cli.options import Count, Debug, Json, Seed
+from equigen.cli.options import Count, Debug, Json, Place, Seed
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import Run, only_writer, open_run, require_run
@@ -32,6 +32,7 @@ def evaluate(
     draws: Count = 10,
     seed: Seed = 0,
     solvers: str = "",
+    likelihood: Place = 48,
     flags: Annotated[SamplingFlags | None, Parameter(name="*")] = None,
     json: Json = False,
     debug: Debug = False,
@@ -47,6 +48,7 @@ def evaluate(
         draws: Real sets for the floor.
         seed: Key of the randomness.
         solvers: Solvers to compare on the same noise by their network evaluations, by name, separated by commas.
+        likelihood: Held-out images whose bits per dimension are told; 0: none.
     """
     from equigen.report.record import write_evaluation, write_paths
     from equigen.training.shared_model import follow
@@ -62,7 +64,9 @@ def evaluate(
         if processes.rank():
             follow(opened.model)
             return Outcome({}, ())
-        found = _measure(opened, {"n": n, "seeds": seeds, "draws": draws, "solvers": compared, **asked})
+        found = _measure(
+            opened, {"n": n, "seeds": seeds, "draws": draws, "solvers": compared, "likelihood": likelihood, **asked}
+        )
         write_evaluation(found, run)
         write_paths(opened.model, run, **asked)
     return Outcome({"run": run, **found.to_dict()}, _lines(found))
@@ -100,6 +104,7 @@ def _measure(opened: Run, asked: dict[str, Any]) -> Evaluation:
 
 def _lines(found: Evaluation) -> list[str]:
     """The metrics for a person, with 95 % intervals."""
+    from equigen.report.words import bits_per_dimension
 
     def with_interval(value: float, interval: tuple[float, float]) -> str:
         return f"{value:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]"
@@ -124,4 +129,6 @@ def _lines(found: Evaluation) -> list[str]:
             f"held-out loss {sum(found.loss.held_out) / levels:.4g}, on training images "
             f"{sum(found.loss.train) / levels:.4g} (mean over {levels} noise levels)"
         )
+    if found.likelihood is not None:
+        lines.append(bits_per_dimension(found.likelihood))
     return [*lines, *(f"note: {note}" for note in found.notes)]

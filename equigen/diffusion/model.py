@@ -1,9 +1,8 @@
-"""The model binds a space, a denoiser and the scale of the data: it trains, measures itself and samples."""
+"""The model binds a space, a denoiser and the scale of the data: it trains, measures, samples and encodes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,8 +11,10 @@ from torch import Tensor, nn
 from equigen import random
 from equigen.diffusion.conditions import dropped, for_denoiser
 from equigen.diffusion.denoiser import BoundDenoiser, Denoiser
+from equigen.diffusion.generating import generate
 from equigen.diffusion.givens import Givens
-from equigen.diffusion.guidance import GuidedDenoiser, require_guidable
+from equigen.diffusion.guidance import GuidedDenoiser
+from equigen.diffusion.likelihood import LogProb
 from equigen.diffusion.loss import (
     KarrasWeight,
     LogNormalNoise,
@@ -22,12 +23,11 @@ from equigen.diffusion.loss import (
     denoising_error,
     stratified,
 )
-from equigen.diffusion.noise_levels import NoiseLevelLoss, noise_levels
-from equigen.diffusion.sampling import sample_batch, sampling_times
+from equigen.diffusion.measuring import checked, from_noise, level_losses, log_densities, to_noise
+from equigen.diffusion.noise_levels import NoiseLevelLoss
 from equigen.diffusion.scale import Scale
-from equigen.diffusion.solvers.dpm_solver_2m import DPMSolver2M
 from equigen.diffusion.solvers.solver import AdaptiveSolver, Solver
-from equigen.diffusion.time_grid import KarrasGrid, TimeGrid
+from equigen.diffusion.time_grid import TimeGrid
 from equigen.spaces.batch import Batch
 from equigen.spaces.space import BoundSpace, Space
 
@@ -116,8 +116,7 @@ class DiffusionModel(nn.Module):
             TypeError: items of another dtype than the model's.
             ValueError: items of another shape, or conditions that do not fit them or the model.
         """
-        batch = Batch.whole(batch) if isinstance(batch, Tensor) else batch
-        self._require_items(batch.x, 1)
+        batch = checked(self, batch, 1)
         t = self._training_times(batch, seed, step)
         given = for_denoiser(self.denoiser, batch.condition, batch.structure, batch.x)
         condition = dropped(given, self.condition_dropout, seed=seed, step=step, position=batch.position)
@@ -125,19 +124,7 @@ class DiffusionModel(nn.Module):
         z = space.noise(stream=random.Stream.TRAINING_NOISE, **_address(batch, seed, step))
         x_0 = space.project(self.scale.to_model(batch.x))
         error = denoising_error(denoiser, space, x_0, z, t)
-        return (self.weight(self.denoiser.schedule, t) * error / _dimensions(space).to(error)).mean()
-
-    def _require_items(self, x: Tensor, least: int) -> None:
-        """Refuse a batch that is no data of this model."""
-        self.space.check(x)
-        if len(x) < least:
-            raise ValueError(f"x has {len(x)} items, but at least {least} are needed: give more.")
-        dtype = next((p.dtype for p in self.parameters()), x.dtype)
-        if not x.is_floating_point() or x.dtype != dtype:
-            raise TypeError(
-                f"x is {x.dtype}, but this model takes {dtype if dtype.is_floating_point else 'floats'}: "
-                f"x.to({dtype if dtype.is_floating_point else torch.float32})."
-            )
+        return (self.weight(self.denoiser.schedule, t) * error / space.ndof.clamp_min(1.0).to(error)).mean()
 
     def training_noise(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
         """The relative noise sigma / alpha at which `loss` takes each item of this step, (B,)."""
@@ -148,7 +135,6 @@ class DiffusionModel(nn.Module):
         u = random.uniform((), stream=random.Stream.TRAINING_TIME, **_address(batch, seed, step))
         return self.times(self.denoiser.schedule, stratified(batch.position, batch.size, u))
 
-    @torch.no_grad()
     def loss_by_noise_level(
         self,
         x: Batch | Tensor,
@@ -175,29 +161,76 @@ class DiffusionModel(nn.Module):
         Returns:
             Loss and standard error at each level, float64 on the CPU.
         """
-        batch = Batch.whole(x) if isinstance(x, Tensor) else x
-        self._require_items(batch.x, 2)
-        condition = for_denoiser(self.denoiser, batch.condition, batch.structure, batch.x)
-        std = self.data_std or 1.0
-        schedule, weight = self.denoiser.schedule, KarrasWeight(std)
-        noise, times = noise_levels(schedule, levels, low * std, high * std)
-        losses = torch.empty(levels, len(batch), dtype=torch.float64)
-        for part in torch.arange(len(batch)).split(batch_size):
-            structure = None if batch.structure is None else batch.structure[part]
-            space, denoiser = self.bind(structure, {name: v[part] for name, v in condition.items()})
-            x_0 = space.project(self.scale.to_model(batch.x[part]))
-            for level, t in enumerate(times.to(x_0)):
-                z = space.noise(
-                    seed=seed,
-                    stream=random.Stream.VALIDATION,
-                    item=batch.position[part],
-                    step=level,
-                    dtype=x_0.dtype,
-                    device=x_0.device,
-                )
-                error = denoising_error(denoiser, space, x_0, z, t) / _dimensions(space).to(x_0)
-                losses[level, part] = (weight(schedule, t) * error).double().cpu()
-        return NoiseLevelLoss(noise / std, losses.mean(1), losses.std(1) / len(batch) ** 0.5)
+        how = {"seed": seed, "levels": levels, "batch_size": batch_size, "low": low, "high": high}
+        return level_losses(self, checked(self, x, 2), **how)
+
+    def log_prob(
+        self,
+        x: Batch | Tensor,
+        *,
+        seed: int = 0,
+        probes: int | None = None,
+        tolerance: float = 1e-3,
+        noise: float | None = None,
+        batch_size: int = 256,
+    ) -> LogProb:
+        """The log density of items by the probability flow, sample by sample, with its errors.
+
+        It is the density of x_0 + noise z, with x_0 as the model has it and z standard normal in the space; the law at
+        t_max is the prior that samples start from.
+
+        Args:
+            x: items in data units; a batch with its structure and conditions.
+            seed: of the probes.
+            probes: that estimate the trace; 0: it is exact; None: 0 for items of up to 32 numbers, else 2.
+            tolerance: largest error of the solver, in nats for each degree of freedom.
+            noise: relative noise sigma / alpha, in the model's units; None: the least, that at t_min.
+            batch_size: items at once; the result does not depend on it.
+
+        Returns:
+            Nats in data units, with their errors.
+
+        Raises:
+            ValueError: items, conditions, a tolerance or a noise that do not fit the model.
+            TypeError: items of another dtype than the model's.
+            ArithmeticError: the flow of an item is not smooth.
+
+        Example:
+            >>> from equigen.diffusion import EDM, Gaussian, Isotropic
+            >>> from equigen.spaces import Euclidean
+            >>> law = Gaussian(torch.zeros(2), Isotropic(1.0))
+            >>> found = DiffusionModel(Euclidean(2), law.denoiser(EDM())).log_prob(torch.zeros(1, 2).double())
+            >>> round(found.value.item(), 3), found.solver_error.item() < 2e-3           # -ln(2 pi)
+            (-1.838, True)
+        """
+        how = {"seed": seed, "probes": probes, "tolerance": tolerance, "noise": noise, "batch_size": batch_size}
+        return log_densities(self, checked(self, x, 1), **how)
+
+    def encode(self, x: Batch | Tensor, *, tolerance: float = 1e-5, batch_size: int = 256) -> Tensor:
+        """Latents (B, *shape) to which the probability flow takes items: standard normal if the model is right.
+
+        Args:
+            x: items in data units; a batch with its structure and conditions.
+            tolerance: of a step, as for `RK45`.
+            batch_size: items at once.
+        """
+        return to_noise(self, checked(self, x, 1), tolerance=tolerance, batch_size=batch_size)
+
+    def decode(self, z: Batch | Tensor, *, tolerance: float = 1e-5, batch_size: int = 256) -> Tensor:
+        """Items in data units of latents, (B, *shape): the inverse of `encode`, up to some tens of the tolerance.
+
+        Args:
+            z: latents; a batch of them with the structure and conditions of the items. The rest as for `encode`.
+
+        Example:
+            >>> from equigen.diffusion import EDM, Gaussian, Isotropic
+            >>> from equigen.spaces import Euclidean
+            >>> model = DiffusionModel(Euclidean(1), Gaussian(torch.zeros(1), Isotropic(4.0)).denoiser(EDM()))
+            >>> z = model.encode(torch.tensor([[2.0]]))
+            >>> round(z.item(), 2), round(model.decode(z).item(), 3)
+            (1.0, 2.0)
+        """
+        return from_noise(self, checked(self, z, 1), tolerance=tolerance, batch_size=batch_size)
 
     @torch.no_grad()
     def sample(
@@ -244,56 +277,23 @@ class DiffusionModel(nn.Module):
             ValueError: n or steps too small, an unknown `final`, conditions that do not fit the items or the model,
                 or guidance without conditions.
         """
-        _require_counts(n=n, steps=steps, batch_size=batch_size)
-        solver = solver or DPMSolver2M()
-        times = sampling_times(self.denoiser.schedule, grid or KarrasGrid(), steps, final, solver)
-        like = next((p for p in self.parameters()), torch.empty(0, device=self.scale.factor.device)).detach()
-        item = torch.arange(first, first + n)
-        masks, given = self._givens(item, seed, structure, condition or {}, like)
-        require_guidable(self.denoiser, guidance, given, self.condition_dropout)
-        path = {"seed": seed, "times": times, "solver": solver, "final": final, "like": like}
-        training, drawn = self.training, []
-        self.eval()
-        try:
-            for part in torch.arange(n).split(batch_size):
-                mask = None if masks is None else masks[part]
-                space, denoiser = self.bind(mask, {name: value[part] for name, value in given.items()}, guidance)
-                to_data = partial(self._to_data, space)
-                report = None if on_step is None else lambda k, x, show=to_data: on_step(k, show(x))
-                x = sample_batch(denoiser, item[part], data_std=self.data_std, on_step=report, **path)
-                drawn.append(to_data(x))
-        finally:
-            self.train(training)
-        return torch.cat(drawn)
-
-    def _to_data(self, space: BoundSpace, x: Tensor) -> Tensor:
-        """Data units, in the space: what a structure excludes stays zero whatever the shift."""
-        return space.project(self.scale.to_data(x))
-
-    def _givens(
-        self, item: Tensor, seed: int, structure: Tensor | None, condition: Mapping[str, Tensor], like: Tensor
-    ) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Structure and condition as given, and drawn from the givens where they are not, where the model is."""
-        like = like.new_empty(()).expand(len(item))
-        given = for_denoiser(self.denoiser, condition, structure, like)
-        if self.givens is not None and (structure is None or not given):
-            masks, drawn = self.givens.draw(seed=seed, item=item, label=given.get("label"))
-            structure = masks if structure is None else structure
-            given = given or for_denoiser(self.denoiser, drawn, structure, like)
-        return None if structure is None else structure.to(like.device), given
+        return generate(
+            self,
+            n,
+            first=first,
+            seed=seed,
+            steps=steps,
+            solver=solver,
+            grid=grid,
+            final=final,
+            batch_size=batch_size,
+            structure=structure,
+            condition=condition or {},
+            guidance=guidance,
+            on_step=on_step,
+        )
 
 
 def _address(batch: Batch, seed: int, step: int) -> dict[str, Any]:
     """Where the noise of a training step is found, and of what kind it is."""
     return {"seed": seed, "item": batch.position, "step": step, "dtype": batch.x.dtype, "device": batch.x.device}
-
-
-def _dimensions(space: BoundSpace) -> Tensor:
-    """Degrees of freedom to divide by: an item that has none, such as a single centred point, has error 0."""
-    return space.ndof.clamp_min(1.0)
-
-
-def _require_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}, but must be at least 1: {name}=1.")

@@ -5,22 +5,23 @@ measures
 
 - the held-out loss by noise level, beside the loss on training items: a gap between the two is overfitting;
 - for a model with conditions, the held-out loss class by class;
+- bits per dimension of a few held-out items (see `equigen.metrics.likelihood`);
 - where solvers are named, distance against evaluations of the network for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equigen.data.dataset import DataSet
 from equigen.data.statistics import moments
+from equigen.diffusion.measuring import evaluating
 from equigen.metrics.addresses import Use
 from equigen.metrics.by_evaluations import BUDGETS, SolverComparison, compare_solvers
 from equigen.metrics.evaluation import Evaluation
@@ -31,6 +32,7 @@ from equigen.metrics.given import Given, given_for
 from equigen.metrics.groups import with_loss
 from equigen.metrics.items import Items, filled
 from equigen.metrics.judging import judge
+from equigen.metrics.likelihood import held_out_likelihood
 from equigen.metrics.loss import device_of, loss_by_noise
 
 __all__ = ["Sampler", "evaluate", "stages"]
@@ -57,6 +59,7 @@ def evaluate(
     steps: int = 20,
     seeds: int = 3,
     draws: int = 10,
+    likelihood: int = 48,
     features: Features | None = None,
     solvers: Sequence[str] = (),
     budgets: Sequence[int] = BUDGETS,
@@ -77,6 +80,7 @@ def evaluate(
         steps: of the sampler.
         seeds: number of generated sets.
         draws: number of real draws of the floor.
+        likelihood: held-out items whose bits per dimension are told, n at most; 0: none.
         features: to compare in; None: `features_for(train, held_out)`.
         solvers: names of solvers to be compared on the same noise; none: the comparison is left out.
         budgets: evaluations of the network at which they are compared.
@@ -94,11 +98,11 @@ def evaluate(
     tell = on_stage or (lambda stage: None)
     size = min(n, len(train), len(held_out))
     given = [given_for(held_out, size, seed=seed + s) for s in range(seeds)]
-    with _evaluation_mode(model):
-        generated = []
+    with evaluating(model):
+        generated: list[Tensor] = []
         for s, one in enumerate(given):
             tell(f"sampling {s + 1} of {seeds}")
-            more = {**sampling, **(one.arguments(device_of(model)) if one is not None else {})}
+            more = {**sampling, **(one.arguments(device_of(model)) if one else {})}
             generated.append(model.sample(size, seed=seed + s, steps=steps, **more).detach().cpu())
         tell("loss by noise level")
         loss = loss_by_noise(model, train, held_out, size, seed=seed)
@@ -120,14 +124,22 @@ def evaluate(
         )
         if found.groups is not None:
             found = replace(found, groups=with_loss(found.groups, model, held_out, size, seed=seed))
-        found = replace(found, notes=(*found.notes, *_guided(sampling)))
+        tell("likelihood")
+        found = _with_likelihood(found, model, train, held_out, min(likelihood, size), seed)
         if solvers:
             compared = partial(compare_solvers, model, solvers, budgets, n=size, seed=seed, on_stage=on_stage)
             fill = torch.tensor(moments(train.x, train.structure).mean)
             judged = _frechet(features, Items(held_out, fill), given[0], fill, size, seed)
-            comparison = compared(given=given[0], frechet=judged, **sampling)
-            found = replace(found, solvers=_beside(comparison, found["Frechet distance"]))
-    return found
+            beside = _beside(compared(given=given[0], frechet=judged, **sampling), found["Frechet distance"])
+            found = replace(found, solvers=beside)
+    return replace(found, notes=(*found.notes, *_guided(sampling)))
+
+
+def _with_likelihood(found: Evaluation, model: Any, train: DataSet, held_out: DataSet, n: int, seed: int) -> Evaluation:
+    try:
+        return replace(found, likelihood=held_out_likelihood(model, train, held_out, n, seed=seed))
+    except ArithmeticError as error:
+        return replace(found, notes=(*found.notes, f"The likelihood is left out: {error}"))
 
 
 def _guided(sampling: Mapping[str, Any]) -> list[str]:
@@ -141,9 +153,9 @@ def stages(seeds: int, solvers: Sequence[str] = ()) -> int:
 
     Example:
         >>> stages(3), stages(3, ["heun", "euler"])
-        (8, 11)
+        (9, 12)
     """
-    return seeds + 5 + (1 + len(solvers) if solvers else 0)
+    return seeds + 6 + (1 + len(solvers) if solvers else 0)
 
 
 def _frechet(
@@ -157,17 +169,3 @@ def _frechet(
 
 def _beside(comparison: SolverComparison, floor: Measured) -> SolverComparison:
     return replace(comparison, frechet_floor=floor.floor, frechet_floor_interval=floor.floor_interval)
-
-
-@contextmanager
-def _evaluation_mode(model: object) -> Iterator[None]:
-    """A module in evaluation mode inside the block, and as it was after it."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    was = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was)

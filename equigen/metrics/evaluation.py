@@ -11,6 +11,7 @@ import numpy as np
 from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.floor import Measured
 from equigen.metrics.groups import Groups
+from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.loss import LossByNoise
 from equigen.metrics.memorisation import Memorisation
 from equigen.metrics.neighbours import NeighbourDistances
@@ -63,6 +64,7 @@ class Evaluation:
         memorisation: C_T beside its floor.
         groups: by class or by quarters of a value, for a model with conditions.
         solvers: distance against evaluations for several solvers, where it was asked for.
+        likelihood: bits per dimension of held-out items; None where the model has no log density.
         pictures: arrays for a report, not part of the record: data, samples, nearest pairs, distances, samples by
             group.
     """
@@ -87,6 +89,7 @@ class Evaluation:
     memorisation: Memorisation | None = None
     groups: Groups | None = None
     solvers: SolverComparison | None = None
+    likelihood: Likelihood | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> Measured:

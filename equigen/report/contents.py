@@ -141,6 +141,8 @@ def _evaluation(folder: Path, absent: dict[str, str]) -> tuple[Evaluation | None
         absent["two_sample"] = older
     if evaluation.memorisation is None:
         absent["memorisation"] = older
+    if evaluation.likelihood is None:
+        absent["likelihood"] = f"The likelihood was not measured: 'equigen evaluate {folder}' does it where it can."
     if evaluation.solvers is None:
         absent["solvers"] = (
             f"Solvers were not compared: 'equigen evaluate {folder} --solvers dpm-solver-2m,heun' does it."

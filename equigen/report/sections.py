@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from equigen.metrics.evaluation import Evaluation
+from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.two_sample import TwoSampleTest
 from equigen.report.figures import against_chance, distances, images_by_group, metrics_beside_floor
 from equigen.report.grid import Level, grid
 from equigen.report.picture import TOGETHER, drawn_picture, grid_picture
 from equigen.report.solver_figure import distance_against_evaluations
-from equigen.report.words import compared, copied, features, group_row, row, told_apart, verdict
+from equigen.report.words import bits_per_dimension, compared, copied, features, group_row, row, told_apart, verdict
 
 __all__ = ["evaluated"]
 
@@ -22,7 +23,14 @@ _NEIGHBOURS = {"distances", "held_out_distances", "nearest_samples", "nearest_he
     "nearest_held_out_train",
 }
 _GROUPS = {"group_samples", "group_of_samples", "group_held_out", "group_of_held_out"}
-_NO_SECTIONS = {"metrics": None, "two_sample": None, "neighbours": None, "groups": None, "solvers": None}
+_NO_SECTIONS = {
+    "metrics": None,
+    "two_sample": None,
+    "neighbours": None,
+    "groups": None,
+    "solvers": None,
+    "likelihood": None,
+}
 
 
 def evaluated(
@@ -44,6 +52,7 @@ def evaluated(
         "neighbours": _neighbours(evaluation, arrays, low, high),
         "groups": _groups(evaluation, arrays, low, high),
         "solvers": _solvers(evaluation),
+        "likelihood": _likelihood(evaluation.likelihood),
     }
 
 
@@ -161,3 +170,21 @@ def _solvers(evaluation: Evaluation) -> dict[str, Any] | None:
     )
     content = distance_against_evaluations(found)
     return {"sentence": compared(found), "figure": drawn_picture(content, "distance against evaluations", caption)}
+
+
+def _likelihood(found: Likelihood | None) -> dict[str, Any] | None:
+    """The sentence, and what was measured in a table."""
+    if found is None:
+        return None
+    probes = "-" if found.probe_error != found.probe_error else f"{found.probe_error:.4f}"
+    return {
+        "sentence": bits_per_dimension(found),
+        "rows": [
+            ("model", f"{found.bits:.3f}", f"{found.item_error:.4f}", probes, f"{found.solver_error:.4f}"),
+            (f"normal law, {found.baseline_covariance} covariance", f"{found.baseline:.3f}", "-", "-", "-"),
+            ("difference", f"{found.gain:.3f}", f"{found.gain_error:.4f}", "-", "-"),
+        ],
+        "quantised": found.quantised,
+        "noise": f"{found.noise:.3g}",
+        "evaluations": f"{found.evaluations:.0f}",
+    }

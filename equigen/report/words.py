@@ -9,11 +9,13 @@ from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.floor import Measured
 from equigen.metrics.groups import Group
+from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.memorisation import Memorisation
 from equigen.metrics.two_sample import TwoSampleTest
 from equigen.report.contents import Contents
 
 __all__ = [
+    "bits_per_dimension",
     "compared",
     "copied",
     "cost",
@@ -25,6 +27,8 @@ __all__ = [
     "told_apart",
     "verdict",
 ]
+
+_COVARIANCE = {"full": "covariances", "diagonal": "variances"}
 
 
 def facts(contents: Contents) -> list[tuple[str, str]]:
@@ -66,6 +70,8 @@ def in_short(evaluation: Evaluation) -> list[str]:
             )
     if evaluation.two_sample is not None:
         sentences.append(told_apart(evaluation.two_sample))
+    if evaluation.likelihood is not None:
+        sentences.append(bits_per_dimension(evaluation.likelihood))
     return [*sentences, verdict(evaluation)]
 
 
@@ -135,6 +141,29 @@ def group_row(group: Group) -> dict[str, str]:
         "floor": share(group.floor, group.floor_interval),
         "loss": "-" if group.loss is None else f"{group.loss:.3f}{error}",
     }
+
+
+def bits_per_dimension(found: Likelihood) -> str:
+    """The likelihood beside its baseline, with the error in its parts, in a sentence or two."""
+    plus_minus = "\N{PLUS-MINUS SIGN}"
+    what = (
+        "Bits per dimension of held-out images, dequantised as they were stored"
+        if found.quantised
+        else "Bits per dimension of the density of held-out images in data units"
+    )
+    parts = [f"items {found.item_error:.3f}"]
+    if math.isfinite(found.probe_error):
+        parts.append(f"probes {found.probe_error:.3f}")
+    verdict = (
+        f"{abs(found.gain):.3f} {plus_minus} {found.gain_error:.3f} {'below' if found.gain > 0 else 'above'}"
+        if abs(found.gain) > 2.0 * (found.gain_error + found.solver_error)
+        else "not to be told from"
+    )
+    return (
+        f"{what}: {found.bits:.3f} {plus_minus} {found.standard_error:.3f} at n = {found.n} ({', '.join(parts)}; the "
+        f"solver moves it by at most {found.solver_error:.3f}), {verdict} the {found.baseline:.3f} of a normal law "
+        f"with the training data's means and {_COVARIANCE[found.baseline_covariance]}."
+    )
 
 
 def compared(found: SolverComparison) -> str:

@@ -16,6 +16,7 @@ from equigen.metrics.by_evaluations import SolverComparison, SolverCurve
 from equigen.metrics.evaluating import evaluate
 from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.groups import Group, Groups
+from equigen.metrics.likelihood import Likelihood
 from equigen.random import Stream, normal
 from equigen.report.record import write_evaluation, write_paths
 from equigen.spaces.batch import Batch
@@ -58,6 +59,23 @@ GROUPS = Groups(
 )
 
 
+LIKELIHOOD = Likelihood(
+    bits=1.794,
+    standard_error=0.0286,
+    item_error=0.0266,
+    probe_error=0.0103,
+    solver_error=0.005,
+    n=64,
+    quantised=True,
+    noise=0.048,
+    baseline=2.882,
+    baseline_covariance="full",
+    gain=1.088,
+    gain_error=0.021,
+    evaluations=126.6,
+)
+
+
 class Denoising:
     """Noise that shrinks to the data's size, with the loss of a model."""
 
@@ -82,7 +100,9 @@ def evaluation() -> Evaluation:
     """A whole record, of made-up noise."""
     x = normal((1, 8, 8), seed=7, stream=Stream.LAW, item=torch.arange(120))
     train, held_out = DataSet(x, Euclidean(1, 8, 8), "made-up").split(seed=0, fraction=0.4)
-    return replace(evaluate(Denoising(), train, held_out, n=40, draws=3, seeds=2), solvers=COMPARISON)
+    return replace(
+        evaluate(Denoising(), train, held_out, n=40, draws=3, seeds=2), solvers=COMPARISON, likelihood=LIKELIHOOD
+    )
 
 
 @pytest.fixture(scope="session")

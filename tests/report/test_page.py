@@ -43,7 +43,7 @@ class Parsed(HTMLParser):
 
     def headings(self) -> list[str]:
         return re.findall(
-            r"^(?:Data and|From|By|Metrics|Can a|Memorisation and|Loss|Distance ag|Training|Configuration).*$",
+            r"^(?:Data and|From|By|Metrics|Can a|Memorisation and|Loss|Likelihood|Distance ag|Training|Config).*$",
             self.words,
             re.MULTILINE,
         )
@@ -64,6 +64,7 @@ def test_a_whole_run_has_every_section(run):
         "Can a classifier tell?",
         "Memorisation and nearest training items",
         "Loss by noise level",
+        "Likelihood",
         "Distance against evaluations",
         "Training",
         "Configuration",
@@ -75,6 +76,8 @@ def test_a_whole_run_has_every_section(run):
     assert sum(tag == "figcaption" for tag, _ in parsed.tags) == len(images)
     assert "made-up" in parsed.words
     assert "40 of 40" in parsed.words
+    assert "1.794" in parsed.words
+    assert "0.0103" in parsed.words
     assert "memory beside the data" in parsed.words
     assert "1,234,567" in parsed.words
 
@@ -95,7 +98,7 @@ def test_a_run_with_classes_has_a_row_for_each(run, by_class):
 
 def test_an_older_evaluation_is_shown_with_a_word(run, evaluation):
     kept = evaluation.to_dict()
-    for name in ("two_sample", "memorisation", "groups", "solvers"):
+    for name in ("two_sample", "memorisation", "groups", "solvers", "likelihood"):
         del kept[name]
     (run / "evaluation.json").write_text(json.dumps(kept))
     words = page(run).words

@@ -11,6 +11,7 @@ from equigen.metrics.floor import Measured
 from equigen.metrics.neighbours import compare_neighbours
 from equigen.report.contents import Contents
 from equigen.report.words import (
+    bits_per_dimension,
     compared,
     copied,
     cost,
@@ -22,7 +23,7 @@ from equigen.report.words import (
     told_apart,
     verdict,
 )
-from tests.report.conftest import COMPARISON, GROUPS
+from tests.report.conftest import COMPARISON, GROUPS, LIKELIHOOD
 
 
 def measured(value: float, floor: float) -> Measured:
@@ -55,9 +56,25 @@ def test_the_verdict_follows_the_distances(evaluation):
 
 def test_the_short_version_names_each_distance_and_its_floor(evaluation):
     sentences = in_short(evaluation)
-    assert len(sentences) == 5
+    assert len(sentences) == 6
     assert sentences[0].startswith("Frechet distance (random-convolutions-64): ")
     assert all("floor" in sentence or "real data" in sentence or "held-out" in sentence for sentence in sentences)
+
+
+def test_bits_per_dimension_in_words():
+    found = bits_per_dimension(LIKELIHOOD)
+    for part in (
+        "1.794 ± 0.029 at n = 64 (items 0.027, probes 0.010; ",
+        "at most 0.005",
+        "1.088 ± 0.021 below the 2.882",
+    ):
+        assert part in found
+    assert "dequantised" in found
+    assert "0.200 ± 0.021 above" in bits_per_dimension(replace(LIKELIHOOD, gain=-0.2))
+    assert "not to be told from" in bits_per_dimension(replace(LIKELIHOOD, gain=0.05))  # 2 (0.021 + 0.005) = 0.052
+    density = bits_per_dimension(replace(LIKELIHOOD, quantised=False, probe_error=float("nan")))
+    assert "of the density of held-out images in data units" in density
+    assert "probes" not in density
 
 
 def test_features_in_words(evaluation):

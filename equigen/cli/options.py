@@ -25,6 +25,7 @@ __all__ = [
     "configuration",
     "data_config",
     "flags",
+    "key_and_value",
     "legal",
 ]
 
@@ -139,7 +140,7 @@ def configuration(source: str | None, file: Path | None, sets: Sequence[str], gi
 def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted key -> value, of all that stands on the command line."""
     asked = [] if source is None else [("data.source", source, "DATA")]
-    asked += [(*_key_and_value(text), f"--set {text}") for text in sets]
+    asked += [(*key_and_value(text), f"--set {text}") for text in sets]
     for name, value in given.items():
         key = f"data.{name}" if name in DataConfig.model_fields else name
         asked.append((key, value, f"--{name.replace('_', '-')} {value}"))
@@ -161,7 +162,16 @@ def data_config(source: str, given: Mapping[str, Any]) -> DataConfig:
     return DataConfig.parse({"source": source, **given}, "the command line")
 
 
-def _key_and_value(text: str) -> tuple[str, Any]:
+def key_and_value(text: str) -> tuple[str, Any]:
+    """The key and the value of the text of one --set, the value read as YAML.
+
+    Raises:
+        ConfigError: no key, no equals sign, or a value that is no YAML.
+
+    Example:
+        >>> key_and_value("model.channels=[8, 16]")
+        ('model.channels', [8, 16])
+    """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set got {text!r}, but needs key=value, as in --set model.channels=[32,64].")

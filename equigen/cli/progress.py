@@ -30,13 +30,13 @@ class Progress:
 
     Args:
         name: what is being done.
-        total: how many parts there are.
+        total: how many parts there are; None where nobody knows.
         unit: what a part is called, in the plural.
         done: how many were done before, by an earlier process.
         stream: where to write; None: standard error.
     """
 
-    def __init__(self, name: str, total: int, unit: str, *, done: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(self, name: str, total: int | None, unit: str, *, done: int = 0, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._done = done
         self._bar: tqdm | None = None
@@ -62,6 +62,12 @@ class Progress:
             if numbers:
                 self._bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items()}, refresh=False)
             self._bar.update(done - before)
+
+    def count(self, stage: str) -> None:
+        """Say that a part begins, by its name, and that those before it are done."""
+        if self._bar is not None:
+            self._bar.set_description(stage)
+        self.reach(self._done + 1)
 
     def say(self, message: str) -> None:
         """Write a line that stays, beside the bar if there is one."""

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "Evaluation": "evaluation",
         "Features": "features",
+        "LineLaw": "line",
         "Memorisation": "memorisation",
         "Measured": "floor",
         "Metric": "floor",
@@ -23,10 +24,13 @@ __getattr__, __dir__, __all__ = lazy(
         "frechet_distance": "frechet",
         "frechet_from_moments": "frechet",
         "judge": "judging",
+        "kolmogorov_smirnov": "line",
+        "line_beside_floor": "line",
         "memorisation": "memorisation",
         "nearest": "neighbours",
         "random_features": "features",
         "sliced_wasserstein": "wasserstein",
+        "wasserstein_1": "line",
         "wasserstein_1d": "wasserstein",
     },
 )

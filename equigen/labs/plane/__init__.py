@@ -1,0 +1,1 @@
+"""A mixture in the plane: its score measured, and learned."""

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         "cli": "",
         "data": "",
         "diffusion": "",
+        "labs": "",
         "load": "store",
         "metrics": "",
         "networks": "",
@@ -19,5 +20,6 @@ __getattr__, __dir__, __all__ = lazy(
         "spaces": "",
         "store": "",
         "training": "",
+        "verify": "",
     },
 )

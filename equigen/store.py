@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRIDS",
+    "LABS",
     "MODELS",
     "NETWORKS",
     "PRECONDITIONINGS",
@@ -87,6 +88,13 @@ MODELS = {
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
     "scale": "diffusion.scale:Scale",
     "givens": "diffusion.givens:Givens",
+}
+LABS = {
+    "noise-scale": "labs.noise_scale:NoiseScale",
+    "mixture-score": "labs.mixture_score:MixtureScore",
+    "reversal": "labs.reversal:Reversal",
+    "denoising": "labs.denoising:Denoising",
+    "mnist-diffusion": "labs.mnist_diffusion:MnistDiffusion",
 }
 TABLE: dict[str, str] = {
     **SPACES,

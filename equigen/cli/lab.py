@@ -17,7 +17,7 @@ from equigen.training.errors import ConfigError
 
 __all__ = ["lab"]
 
-_GREEK = {"alpha": "α", "sigma": "σ", "lambda": "λ", "theta": "θ", "infty": "∞", "cdot": "·", "times": "×"}
+_GREEK = {"alpha": "α", "sigma": "σ", "lambda": "λ", "theta": "θ", "Sigma": "Σ", "cdot": "·", "times": "×"}
 
 
 def lab(
@@ -106,4 +106,4 @@ def _text(value: object) -> str:
 def _said(text: str) -> str:
     """A text with formulas as a terminal can show it: Greek letters for their names."""
     bare = text.replace("$", "")
-    return re.sub(r"\\([a-z]+)", lambda found: _GREEK.get(found[1], found[1]), bare)
+    return re.sub(r"\\([A-Za-z]+)", lambda found: _GREEK.get(found[1], found[1]), bare)

@@ -1,6 +1,7 @@
 """The program `equigen`: reads a command line, runs one command, ends with an exit code.
 
-    0 done · 1 failed · 2 not understood (command line or configuration) · 130 stopped by Ctrl-C · 143 by SIGTERM
+    0 done · 1 failed, or a check fails · 2 not understood (command line or configuration)
+    130 stopped by Ctrl-C · 143 by SIGTERM
 
 Every failure is one sentence on standard error; `--debug` adds the traceback. What a command needs is imported when it
 runs. Of several processes with one command line (`torchrun`) the first alone says what came out, and of a failure the
@@ -25,10 +26,12 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from equigen import __version__
 from equigen.cli.data import data
 from equigen.cli.evaluate import evaluate
+from equigen.cli.lab import lab
 from equigen.cli.outcome import Outcome, show
 from equigen.cli.report import report
 from equigen.cli.sample import sample
 from equigen.cli.train import train
+from equigen.cli.verify import verify
 from equigen.training import processes
 from equigen.training.errors import ConfigError, Interrupted
 
@@ -45,7 +48,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for _place, _command in enumerate((train, sample, evaluate, report, data)):
+for _place, _command in enumerate((train, sample, evaluate, report, data, lab, verify)):
     app.command(_command, sort_key=_place)
 
 
@@ -71,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcome = app(tokens, exit_on_error=False, print_error=False, verbose=False, result_action="return_value")
         if isinstance(outcome, Outcome) and processes.rank() == 0:
             show(outcome, as_json)
-        return 0
+        return outcome.code if isinstance(outcome, Outcome) else 0
     except _Terminated:
         return _fail("stopped by SIGTERM.", 128 + signal.SIGTERM, as_json)
     except KeyboardInterrupt:

@@ -21,10 +21,12 @@ class Outcome:
     Args:
         values: everything it found, JSON-plain but for paths.
         lines: the same for a person.
+        code: the exit code: 1 where what was to be shown has come out otherwise.
     """
 
     values: Mapping[str, Any]
     lines: Sequence[str]
+    code: int = 0
 
 
 def show(outcome: Outcome, as_json: bool) -> None:

@@ -217,7 +217,7 @@ class DiffusionModel(nn.Module):
         return to_noise(self, checked(self, x, 1), tolerance=tolerance, batch_size=batch_size)
 
     def decode(self, z: Batch | Tensor, *, tolerance: float = 1e-5, batch_size: int = 256) -> Tensor:
-        """Items in data units of latents, (B, *shape): the inverse of `encode`, up to some tens of the tolerance.
+        """Items in data units of latents, (B, *shape): the inverse of `encode`, up to some hundreds of the tolerance.
 
         Args:
             z: latents; a batch of them with the structure and conditions of the items. The rest as for `encode`.

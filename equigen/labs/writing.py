@@ -83,7 +83,8 @@ def document(answer: Answer) -> Document:
         "What was decided, and how to repeat it",
         [
             decided,
-            f"The numbers lie in {answer.name}.json beside this page. The same settings give the same numbers:",
+            f"The numbers lie in {answer.name}.json beside this page. The same settings give the same numbers, but for "
+            "what is measured in seconds:",
             Command(command),
         ],
     )

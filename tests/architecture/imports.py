@@ -16,7 +16,8 @@ __all__ = ["FLOORS", "Import", "arrow_faults", "circle_faults", "heavy_imports",
 
 GROUND = {"random", "spaces", "groups"}
 TOWERS = {"diffusion", "steerable", "graphs"}
-USE = ("store", "data", "metrics", "training", "report", "labs", "cli")  # each may import what stands before it
+# Each may import what stands before it.
+USE = ("store", "data", "metrics", "training", "report", "verify", "labs", "cli")
 
 
 def _floors() -> dict[str, set[str]]:

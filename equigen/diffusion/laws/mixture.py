@@ -86,7 +86,7 @@ class GaussianMixture(Law):
         item = torch.arange(first, first + n)
         where = {"seed": seed, "stream": random.Stream.LAW, "item": item, "dtype": torch.float64}
         below = random.uniform((), draw=1, **where).contiguous()
-        component = torch.searchsorted(self.weights.cumsum(0), below).clamp(max=len(self.weights) - 1)
+        component = torch.searchsorted(self.weights.cumsum(0), below.contiguous()).clamp(max=len(self.weights) - 1)
         z = random.normal((math.prod(self.shape),), **where)
         return self.components.drawn(component, z).to(dtype).reshape(n, *self.shape)
 

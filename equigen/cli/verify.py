@@ -1,0 +1,105 @@
+"""`equigen verify schedule|solver|model NAME`: the table that a sceptic would ask for; exit code 1 if a check fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from equigen.cli.options import Debug, Json, key_and_value
+from equigen.cli.outcome import Outcome, table
+from equigen.cli.progress import Progress
+from equigen.cli.runs import open_run
+from equigen.store import SCHEDULES, SOLVERS, StoreError, build
+from equigen.training.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from equigen.verify.check import Verification
+
+__all__ = ["verify"]
+
+_KINDS = {"schedule": SCHEDULES, "solver": SOLVERS}
+_HELD_OUT, _TRAINING = 128, 4000  # items that a model is verified on, and whose moments make the linear reference
+
+
+def verify(
+    kind: Literal["schedule", "solver", "model"],
+    name: str,
+    /,
+    *,
+    out: Path | None = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Hold a schedule, a solver or a trained model against closed forms, and say what came out, check by check.
+
+    The exit code is 1 if a check fails.
+
+    Args:
+        kind: What is verified.
+        name: Of the schedule or solver, as in 'equigen verify solver heun'; of a model, its run folder.
+        out: Folder for a page with figures, verify.html, and verify.json.
+        set_: A parameter of the schedule or solver, as in --set churn=10; may be given more than once.
+    """
+    settings = _settings(set_ or [])
+    if kind == "model" and settings:
+        raise ConfigError("verify model takes no --set: a model is verified as it is.")
+    with Progress(f"verify {kind} {name}", None, "stages") as progress:
+        found = _verified(kind, name, settings, progress.count)
+    page = None
+    if out is not None:
+        from equigen.verify.page import write
+
+        page = write(found, out)
+    return Outcome({**found.to_dict(), "page": page}, _lines(found, page), code=0 if found.passed else 1)
+
+
+def _settings(texts: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, value = key_and_value(text)
+        if key in values and values[key] != value:
+            raise ConfigError(f"--set gives {key} twice, as {values[key]!r} and as {value!r}: drop one of them.")
+        values[key] = value
+    return values
+
+
+def _verified(kind: str, name: str, settings: dict[str, Any], tell: Callable[[str], None]) -> Verification:
+    if kind == "model":
+        return _model(Path(name), tell)
+    try:
+        made = build(name, _KINDS[kind], **settings)
+    except StoreError as error:
+        raise ConfigError(str(error).replace("known kind", f"known {kind}", 1)) from None
+    called = name + "".join(f", {key}={value}" for key, value in settings.items())
+    if kind == "schedule":
+        from equigen.verify.schedules import verify_schedule
+
+        return verify_schedule(made, called, tell)
+    from equigen.verify.solvers import verify_solver
+
+    return verify_solver(made, called, tell)
+
+
+def _model(folder: Path, tell: Callable[[str], None]) -> Verification:
+    """A run's model on its held-out items."""
+    from equigen.training.build import load_data
+    from equigen.verify.models import verify_model
+
+    opened = open_run(folder, "cpu")
+    _, training, held_out = load_data(opened.config.data, opened.config.seed)
+    some, seen = (range(min(len(data), n)) for data, n in ((held_out, _HELD_OUT), (training, _TRAINING)))
+    named = f"model of {folder} on {len(some)} held-out items"
+    return verify_model(opened.model, held_out.whole(some), training.whole(seen).x, name=named, tell=tell)
+
+
+def _lines(found: Verification, page: Path | None) -> list[str]:
+    """The table and what it comes to."""
+    from equigen.verify.page import HEADING, rows, summary
+
+    end = [] if page is None else [f"{page}: open it in a browser."]
+    return [*table(rows(found.checks), HEADING), "", summary(found), *end]

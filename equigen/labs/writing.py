@@ -31,7 +31,7 @@ def require_writable(out: Path) -> None:
     probe.unlink()
 
 
-def write(answer: Answer, out: Path) -> Path:
+def write(answer: Answer, out: Path | str) -> Path:
     """Write a lab's page, numbers and figures into a folder, which may hold those of other labs.
 
     Args:
@@ -44,7 +44,8 @@ def write(answer: Answer, out: Path) -> Path:
     Raises:
         RunFolderError: it cannot be written.
     """
-    shown, page = document(answer), out / f"{answer.name}.html"
+    out, shown = Path(out), document(answer)
+    page = out / f"{answer.name}.html"
     with one_sentence(out):
         (out / answer.name).mkdir(parents=True, exist_ok=True)
     for picture in shown.pictures:

@@ -47,7 +47,7 @@ def lab(
         kind = resolve(name, LABS)
     except StoreError as error:
         raise ConfigError(str(error).replace("kind", "lab", 1)) from None
-    asked = kind.parse(_values(set_ or ()), f"lab {name}")
+    asked = kind(**_values(set_ or ()))
 
     from equigen.labs.writing import record, require_writable, write
 

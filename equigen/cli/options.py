@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _OUTPUT = Group("Output", sort_key=1000)
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 Json = Annotated[bool, Parameter(name="--json", group=_OUTPUT, help="Print one JSON object instead of text.")]
 """Read by `main`: standard output is one JSON object, also when the command fails."""
@@ -171,12 +173,16 @@ def key_and_value(text: str) -> tuple[str, Any]:
     Example:
         >>> key_and_value("model.channels=[8, 16]")
         ('model.channels', [8, 16])
+        >>> key_and_value("rate=1e-3")
+        ('rate', 0.001)
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set got {text!r}, but needs key=value, as in --set model.channels=[32,64].")
     try:
-        return key.replace("-", "_"), yaml.safe_load(value)
+        read = yaml.safe_load(value)
+        # YAML 1.1 takes 1e9 for a word, since it has no point.
+        return key.replace("-", "_"), float(read) if isinstance(read, str) and _EXPONENT.fullmatch(read) else read
     except yaml.YAMLError:
         raise ConfigError(
             f"--set {key} got {value!r}, which is no YAML value: quote it, as in '{key}=\"text\"'."

@@ -192,4 +192,8 @@ def _parts(
     for rows in torch.arange(len(batch)).split(batch_size):
         structure = None if batch.structure is None else batch.structure[rows]
         space, denoiser = model.bind(structure, {name: value[rows] for name, value in condition.items()})
-        yield rows, denoiser, space.project(model.scale.to_model(batch.x[rows]) if scaled else batch.x[rows])
+        x = space.project(model.scale.to_model(batch.x[rows]) if scaled else batch.x[rows])
+        if not bool(x.isfinite().all()):
+            bad = int(rows[(~x.isfinite()).flatten(1).any(1).nonzero()[0, 0].cpu()])
+            raise ValueError(f"item {bad} holds NaN or infinity, but items are finite: leave it out.")
+        yield rows, denoiser, x

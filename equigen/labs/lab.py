@@ -10,13 +10,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from equigen.report.document import Chapter
 from equigen.store import LABS, resolve
-from equigen.training.section import Section
+from equigen.training.errors import ConfigError
+from equigen.training.section import Section, complaint
 
 __all__ = ["Answer", "Conclusion", "Lab", "Tell", "Verdict", "answer"]
 
@@ -156,6 +157,22 @@ class Lab(Section, ABC):
     seed: int = Field(0, ge=0, lt=2**63)
     """Key of the randomness."""
 
+    def __init__(self, **settings: Any) -> None:
+        """Settings by name.
+
+        Raises:
+            ConfigError: a setting that the lab does not have, or a value out of range, in one sentence.
+        """
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise ConfigError(complaint(type(self), error, f"lab {self.name}")) from None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str = "") -> Self:
+        """The lab of some settings, as its constructor makes it."""
+        return cls(**values)
+
     @abstractmethod
     def run(self, tell: Tell = lambda stage: None) -> Answer:
         """Measure and answer.
@@ -195,4 +212,4 @@ def answer(name: str, tell: Tell = lambda stage: None, **settings: Any) -> Answe
         ...
         equigen.store.StoreError: 'reversl' is not a known kind: did you mean 'reversal'?
     """
-    return resolve(name, LABS).parse(settings, f"lab {name}").run(tell)
+    return resolve(name, LABS)(**settings).run(tell)

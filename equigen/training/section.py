@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from equigen.training.errors import ConfigError
 
-__all__ = ["Section"]
+__all__ = ["Section", "complaint"]
 
 
 class Section(BaseModel):
@@ -42,14 +43,20 @@ class Section(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise ConfigError(_sentence(cls, error, where)) from None
+            raise ConfigError(complaint(cls, error, where)) from None
 
 
-def _sentence(cls: type[BaseModel], error: ValidationError, where: str) -> str:
-    """The first complaint of pydantic, in one sentence."""
+def complaint(cls: type[BaseModel], error: ValidationError, where: str) -> str:
+    """The first complaint of pydantic, in one sentence.
+
+    Args:
+        cls: the configuration that was read.
+        error: of pydantic.
+        where: what the values came from.
+    """
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).removeprefix(".")
     if first["type"] == "extra_forbidden":
         legal = list(_keys(cls))
         near = difflib.get_close_matches(key, legal, 1, 0.6)
@@ -58,11 +65,17 @@ def _sentence(cls: type[BaseModel], error: ValidationError, where: str) -> str:
         return f"{where} has no key {key!r}: {hint}"
     if first["type"] == "missing":
         return f"{where} lacks the key {key!r}: add it."
-    message = first["msg"]
+    message = _plain(first["msg"])
     need = message.removeprefix("Input ").removeprefix("Value error, ")
     subject = "" if need == message else "it "
     text = f"{where} has {key}={first['input']!r}, but {subject}{need[:1].lower()}{need[1:]}"
     return text if text.endswith("?") else f"{text}."
+
+
+def _plain(message: str) -> str:
+    """A complaint of pydantic without Python's words."""
+    message = re.sub(r"^Tuple should have (.*) after validation, not \d+$", r"Input should have \1", message)
+    return message.replace("should be a valid tuple", "should be a list, as in [1, 2]")
 
 
 def _keys(cls: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from equigen.diffusion import Dense, Diagonal, Empirical, Gaussian, GaussianMixture, Isotropic
+from equigen.diffusion import EDM, Dense, Diagonal, Empirical, Gaussian, GaussianMixture, Isotropic
 from equigen.diffusion.laws.law import Law
 from tests.diffusion.methods import MILD
 from tests.diffusion.processes import ALL_SCHEDULES
@@ -146,3 +146,35 @@ def test_types_follow_the_items_and_times_may_differ(law):
         assert each.dtype == dtype
         torch.testing.assert_close(each[2:3], D(x[2:3], (0.5 * t).to(dtype)), rtol=1e-5, atol=1e-6)
         assert D(x[:0], t.to(dtype)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ALL_LAWS)
+@pytest.mark.parametrize(
+    ("mistake", "kind", "said"),
+    [
+        (
+            lambda law: law.denoiser(EDM())(torch.zeros(2, 3, dtype=torch.int64), torch.tensor(1.0)),
+            TypeError,
+            "floating",
+        ),
+        (lambda law: law.diffused(EDM(), 1.0).log_prob(torch.zeros(2, 3, dtype=torch.int64)), TypeError, "floating"),
+        (lambda law: law.diffused(EDM(), 1.0).score(torch.zeros(2, 3, dtype=torch.int64)), TypeError, "floating"),
+        (lambda law: law.diffused(EDM(), 1.0).log_prob(torch.zeros(3)), ValueError, r"needs \(B, 3\)"),
+        (lambda law: law.diffused(EDM(), 1.0).score(torch.zeros(2, 2)), ValueError, r"needs \(B, 3\)"),
+        (lambda law: law.diffused(EDM(), -1.0), ValueError, "t is -1"),
+        (lambda law: law.diffused(EDM(), math.nan), ValueError, "t is nan"),
+        (lambda law: law.diffused(EDM(), torch.ones(2)), ValueError, "one time"),
+        (lambda law: law.sample(-1, seed=0), ValueError, "n is -1"),
+    ],
+)
+def test_what_is_no_item_no_time_or_no_number_is_refused(name, mistake, kind, said):
+    with pytest.raises(kind, match=said):
+        mistake(ALL_LAWS[name])
+
+
+def test_a_law_takes_lists():
+    law = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [1.0, 1.0])
+    torch.testing.assert_close(law.means, torch.tensor([[-1.0], [1.0]], dtype=torch.float64))
+    assert len(Empirical([[0.0], [1.0]]).sample(3, seed=0)) == 3
+    with pytest.raises(ValueError, match="a mean is NaN"):
+        GaussianMixture([1.0], [[math.nan]], [1.0])

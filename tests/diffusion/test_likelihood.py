@@ -424,3 +424,19 @@ def test_refusals(network):
         network.log_prob(some().double())
     with pytest.raises(ValueError, match="label is given"):
         network.log_prob(Batch.whole(some(), label=torch.zeros(5, dtype=torch.int64)))
+
+
+@pytest.mark.parametrize("ask", ["log_prob", "encode", "decode"])
+def test_what_is_not_finite_is_refused_by_its_number(network, ask):
+    x = some()
+    x[3].flatten()[0] = torch.nan
+    with pytest.raises(ValueError, match="item 3 holds NaN"):
+        getattr(network, ask)(x, batch_size=2)
+
+
+def test_unequal_errors_of_the_probes_add_by_their_squares():
+    value = torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=torch.float64)
+    mean = LogProb(value, torch.tensor([0.0, 0.0, 0.0, 0.4]).double(), 0 * value, value.long()).mean()
+    assert mean.probe_error == pytest.approx(0.4 / 4)
+    assert mean.standard_error == pytest.approx((1 / 3 / 4) ** 0.5)
+    assert mean.item_error == pytest.approx((1 / 12 - 0.01) ** 0.5)

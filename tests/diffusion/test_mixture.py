@@ -333,7 +333,7 @@ def test_derivatives_in_both_directions_agree():
         (lambda: GaussianMixture(WEIGHTS, MEANS, ROOTS), "symmetric"),
         (lambda: GaussianMixture(WEIGHTS, MEANS, FULL * math.nan), "symmetric"),
         (lambda: GaussianMixture(WEIGHTS, MEANS, FULL).denoiser(EDM())(X, torch.ones(3)), "expand"),
-        (lambda: GaussianMixture(WEIGHTS, MEANS, FULL).log_prob(X[:, :2]), "2 numbers each"),
+        (lambda: GaussianMixture(WEIGHTS, MEANS, FULL).log_prob(X[:, :2]), r"needs \(B, 3\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(mistake, words):

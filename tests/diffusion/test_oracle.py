@@ -385,3 +385,11 @@ def test_the_noisier_item_follows_from_the_other_by_the_forward_process():
 def test_what_does_not_fit_is_refused(mistake, words):
     with pytest.raises(ValueError, match=words):
         mistake()
+
+
+def test_the_error_of_the_martingale_gap_is_its_spread_over_seeds():
+    schedule = EDM()
+    found = [martingale_gap(LINE.denoiser(schedule), LINE, schedule, 0.3, 1.0, n=256, seed=seed) for seed in range(60)]
+    values = torch.tensor([one.value for one in found])
+    stated = sum(one.standard_error**2 for one in found) / 60
+    assert float(values.square().mean()) == pytest.approx(stated, rel=0.6)

@@ -484,3 +484,24 @@ def test_churn_moves_a_point_along_the_forward_process(name):
     spread = torch.sqrt(schedule.sigma(t_hat) ** 2 - (ratio * schedule.sigma(t)) ** 2)
     torch.testing.assert_close(x_hat, ratio * x + spread * z, rtol=1e-7, atol=0)
     assert float(schedule.relative_noise(t_hat) / schedule.relative_noise(t)) == pytest.approx(1.1, rel=1e-6)
+
+
+def test_two_steps_of_unequal_length_extrapolate_by_their_ratio():
+    """By hand, with a denoiser that is linear in ln(sigma): D' of the second step is D at the middle of the step.
+
+    An order says nothing of the ratio: turned round, its errors cancel over two steps.
+    """
+
+    class InLogNoise(Denoiser):
+        schedule = EDM()
+
+        def forward(self, x_t, t, **condition):
+            return (0.3 + 0.7 * torch.log(t)).expand_as(x_t)
+
+    times = torch.tensor([8.0, 4.0, 0.5], dtype=torch.float64)  # steps of ln 2 and ln 8
+    solver, state = DPMSolver2M(), State(torch.ones(1, 1, dtype=torch.float64))
+    for t, s in itertools.pairwise(times):
+        state = solver.step(InLogNoise(), state, t, s, noise=None)
+    first = 4 / 8 * 1.0 + (1 - 4 / 8) * (0.3 + 0.7 * math.log(8))
+    middle = 0.3 + 0.7 * 0.5 * (math.log(4) + math.log(0.5))
+    assert float(state.x) == pytest.approx(0.5 / 4 * first + (1 - 0.5 / 4) * middle, rel=1e-12)

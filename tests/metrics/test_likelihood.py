@@ -120,3 +120,11 @@ def test_what_has_no_density_has_no_record():
     assert held_out_likelihood(object(), *parts, N, seed=0) is None
     assert held_out_likelihood(model_of(parts[0]), *parts, 1, seed=0) is None
     assert held_out_likelihood(model_of(parts[0]), *parts, N, seed=0).n == 10
+
+
+def test_the_error_of_the_gain_is_that_of_the_difference():
+    """Twice as wide, -log p differs by r^2 (1/8 - 1/2) / var over 12 numbers: its deviation is 3/8 sqrt(2 12) nats."""
+    parts = gaussian_set(STORED["8 bits"])
+    found = held_out_likelihood(model_of(parts[0], wrong=2.0), *parts, N, seed=0)
+    expected = 0.375 * math.sqrt(24.0) / 12 / math.log(2.0) / N**0.5
+    assert found.gain_error == pytest.approx(expected, rel=0.25)

@@ -60,7 +60,7 @@ def test_the_run_folder_is_not_recorded_and_circumstances_are_passed_over(tmp_pa
         ({"data": "d", "precision": "float16"}, ["'float16'", "'bfloat16'"]),
         ({"data": "d", "model": {"schedule": "edn"}}, ["'edn'", "did you mean 'edm'?"]),
         ({"data": "d", "model": {"schedule": {"base": 3}}}, ["model.schedule", "'kind'"]),
-        ({"data": "d", "model": {"channels": [8, 0]}}, ["model.channels.1=0"]),
+        ({"data": "d", "model": {"channels": [8, 0]}}, ["model.channels[1]=0"]),
     ],
 )
 def test_what_cannot_be_used_ends_in_one_sentence(values, words):

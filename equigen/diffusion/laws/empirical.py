@@ -9,7 +9,7 @@ from torch import Tensor
 
 from equigen import random
 from equigen.diffusion.laws.components import Components
-from equigen.diffusion.laws.law import Law
+from equigen.diffusion.laws.law import Law, kernel_at, numbers_of
 from equigen.diffusion.laws.mixture import GaussianMixture, MixtureDenoiser
 from equigen.diffusion.schedules.schedule import Schedule
 
@@ -41,6 +41,7 @@ class Empirical(Law):
     """
 
     def __init__(self, data: Tensor) -> None:
+        data = torch.as_tensor(data)
         if data.ndim < 2 or not len(data) or not data.is_floating_point():
             raise ValueError(
                 f"data have shape {tuple(data.shape)} and type {data.dtype}, but floating points (N, *shape) are "
@@ -54,7 +55,7 @@ class Empirical(Law):
 
     def sample(self, n: int, *, seed: int, first: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Points drawn with replacement."""
-        item = torch.arange(first, first + n)
+        item = numbers_of(n, first)
         chosen = random.integers(len(self.data), (), seed=seed, stream=random.Stream.LAW, item=item)
         return self.data[chosen.to(self.data.device)].to(dtype)
 
@@ -80,8 +81,7 @@ class Empirical(Law):
 
     def diffused(self, schedule: Schedule, t: float) -> GaussianMixture:
         """The mixture of N(alpha x_i, sigma^2) over the points."""
-        time = torch.tensor(t, dtype=torch.float64)
-        components = self.components.diffused(schedule.alpha(time), schedule.sigma(time))
+        components = self.components.diffused(*kernel_at(schedule, t))
         return GaussianMixture.of(components, self.data.shape[1:])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from equigen import random
 from equigen.diffusion.denoiser import Denoiser, per_item
 from equigen.diffusion.laws.covariance import Covariance
-from equigen.diffusion.laws.law import Law
+from equigen.diffusion.laws.law import Law, kernel_at, numbers_of, require_items
 from equigen.diffusion.schedules.schedule import Schedule
 
 __all__ = ["Gaussian", "GaussianDenoiser"]
@@ -36,12 +36,13 @@ class Gaussian(Law):
 
     def sample(self, n: int, *, seed: int, first: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """mean + sqrt(C) z with addressed z."""
-        item = torch.arange(first, first + n)
+        item = numbers_of(n, first)
         z = random.normal(self.mean.shape, seed=seed, stream=random.Stream.LAW, item=item, dtype=dtype)
         return self.mean.to(z) + self.covariance.apply(torch.sqrt, z)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """-(x - mean) C^-1 (x - mean) / 2 - ln det(2 pi C) / 2; infinite where C is singular."""
+        require_items(x, self.mean.shape)
         offset = x - self.mean.to(x)
         square = (offset * self.covariance.apply(torch.reciprocal, offset)).flatten(1).sum(1)
         volume = torch.log(2.0 * math.pi * self.covariance.eigenvalues(self.mean.shape)).sum()
@@ -49,6 +50,7 @@ class Gaussian(Law):
 
     def score(self, x: Tensor) -> Tensor:
         """-C^-1 (x - mean); not finite where C is singular."""
+        require_items(x, self.mean.shape)
         return -self.covariance.apply(torch.reciprocal, x - self.mean.to(x))
 
     def denoiser(self, schedule: Schedule) -> GaussianDenoiser:
@@ -57,8 +59,7 @@ class Gaussian(Law):
 
     def diffused(self, schedule: Schedule, t: float) -> Gaussian:
         """N(alpha mean, alpha^2 C + sigma^2)."""
-        time = torch.tensor(t, dtype=torch.float64)
-        alpha, sigma = schedule.alpha(time), schedule.sigma(time)
+        alpha, sigma = kernel_at(schedule, t)
         return Gaussian(alpha * self.mean, self.covariance.map(lambda c: alpha**2 * c + sigma**2))
 
 
@@ -90,6 +91,7 @@ class GaussianDenoiser(Denoiser):
 
     def forward(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
         """E[x_0 | x_t]."""
+        require_items(x_t, x_t.shape[1:])
         alpha, sigma = per_item(self.schedule.alpha(t), x_t), per_item(self.schedule.sigma(t), x_t)
         mean = self.mean.to(x_t)
         return mean + self.covariance.apply(lambda c: alpha * c / (alpha**2 * c + sigma**2), x_t - alpha * mean)

@@ -16,7 +16,7 @@ from torch import Tensor
 from equigen import random
 from equigen.diffusion.denoiser import Denoiser, per_item
 from equigen.diffusion.laws.components import Components
-from equigen.diffusion.laws.law import Law
+from equigen.diffusion.laws.law import Law, kernel_at, numbers_of, require_items
 from equigen.diffusion.schedules.schedule import Schedule
 
 __all__ = ["GaussianMixture", "MixtureDenoiser"]
@@ -48,13 +48,15 @@ class GaussianMixture(Law):
     """
 
     def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
-        weights, means, covariances = weights.double(), means.double(), covariances.double()
+        weights, means, covariances = (torch.as_tensor(given).double() for given in (weights, means, covariances))
         if means.ndim < 2 or weights.shape != means.shape[:1]:
             raise ValueError(
                 f"weights have shape {tuple(weights.shape)} and means {tuple(means.shape)}, but K components need (K,) "
                 "and (K, *shape): for points on the line, means[:, None]."
             )
         _require_weights(weights)
+        if not bool(means.isfinite().all()):
+            raise ValueError("a mean is NaN or infinite, but means of components are finite: look at the means.")
         values, vectors = _spectrum(covariances, means)
         self.shape = means.shape[1:]
         self.components = Components((weights / weights.sum()).log(), means.flatten(1), values, vectors)
@@ -83,7 +85,7 @@ class GaussianMixture(Law):
 
     def sample(self, n: int, *, seed: int, first: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
         """A component by an addressed uniform, then its mean + sqrt(C) z with addressed z."""
-        item = torch.arange(first, first + n)
+        item = numbers_of(n, first)
         where = {"seed": seed, "stream": random.Stream.LAW, "item": item, "dtype": torch.float64}
         below = random.uniform((), draw=1, **where).contiguous()
         component = torch.searchsorted(self.weights.cumsum(0), below.contiguous()).clamp(max=len(self.weights) - 1)
@@ -92,19 +94,24 @@ class GaussianMixture(Law):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """ln sum_k w_k N(x; m_k, C_k), in log space."""
-        return self.components.log_density(x.flatten(1), _ONE, _ZERO).to(x.dtype)
+        return self.components.log_density(self._points(x), _ONE, _ZERO).to(x.dtype)
 
     def score(self, x: Tensor) -> Tensor:
         """The sum of r_k C_k^-1 (m_k - x)."""
-        return self.components.score(x.flatten(1), _ONE, _ZERO).to(x.dtype).reshape(x.shape)
+        return self.components.score(self._points(x), _ONE, _ZERO).to(x.dtype).reshape(x.shape)
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """r_k(x), the posterior probabilities of the components given items (B, *shape), as (B, K)."""
-        return self.components.responsibilities(x.flatten(1), _ONE, _ZERO).to(x.dtype)
+        return self.components.responsibilities(self._points(x), _ONE, _ZERO).to(x.dtype)
 
     def component_scores(self, x: Tensor) -> Tensor:
         """s_k(x) = C_k^-1 (m_k - x) of each component at items (B, *shape), as (B, K, *shape); s = sum_k r_k s_k."""
-        return self.components.scores(x.flatten(1), _ONE, _ZERO).to(x.dtype).reshape(len(x), -1, *self.shape)
+        return self.components.scores(self._points(x), _ONE, _ZERO).to(x.dtype).reshape(len(x), -1, *self.shape)
+
+    def _points(self, x: Tensor) -> Tensor:
+        """Items as rows."""
+        require_items(x, self.shape)
+        return x.flatten(1)
 
     def denoiser(self, schedule: Schedule) -> MixtureDenoiser:
         """The posterior mean under the schedule."""
@@ -112,8 +119,7 @@ class GaussianMixture(Law):
 
     def diffused(self, schedule: Schedule, t: float) -> GaussianMixture:
         """The mixture of N(alpha m_k, alpha^2 C_k + sigma^2) with the same weights."""
-        time = torch.tensor(t, dtype=torch.float64)
-        return GaussianMixture.of(self.components.diffused(schedule.alpha(time), schedule.sigma(time)), self.shape)
+        return GaussianMixture.of(self.components.diffused(*kernel_at(schedule, t)), self.shape)
 
 
 class MixtureDenoiser(Denoiser):
@@ -160,6 +166,7 @@ class MixtureDenoiser(Denoiser):
 
     def _given(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The points as rows, and alpha and sigma of their times in float64."""
+        require_items(x_t, x_t.shape[1:])
         per_item(t, x_t)
         return x_t.flatten(1), self.schedule.alpha(t.double()), self.schedule.sigma(t.double())
 

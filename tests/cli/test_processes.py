@@ -22,11 +22,27 @@ LONG = ["--steps", "100000", "--checkpoint-every", "50", *TINY[4:]]
 _FILE_LIMIT = 30_000  # bytes: room for a configuration, but not for a checkpoint
 
 
+_STARTED: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs_on():
+    """A test that fails in the middle leaves no process behind."""
+    yield
+    for process in _STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    _STARTED.clear()
+
+
 def start(*words, **options):
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [PROGRAM, *map(str, words)],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options,
     )
+    _STARTED.append(process)
+    return process
 
 
 def finish(process, timeout=120):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ class Nest:
 
     def __init__(self, server) -> None:
         self.server = server
+        self.begun: list[int] = []
 
     def ask(self, **request) -> dict:
         self.server.stdin.write(json.dumps(request) + "\n")
@@ -45,13 +47,21 @@ class Nest:
     def begin(self, cwd, *words, world=2, fault=None) -> list[int]:
         folders = cwd if isinstance(cwd, list) else [cwd] * world
         argv = [str(word) for word in words]
-        return self.ask(argv=argv, world=world, cwd=[str(one) for one in folders], fault=fault)["pids"]
+        self.begun = self.ask(argv=argv, world=world, cwd=[str(one) for one in folders], fault=fault)["pids"]
+        return self.begun
 
     def end(self) -> dict:
         start = time.monotonic()
         found = self.ask(wait=True)
+        self.begun = []
         assert time.monotonic() - start < SOON
         return found
+
+    def stop(self) -> None:
+        """Leave no process behind, not even after a test that failed in the middle."""
+        for pid in self.begun:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def run(self, cwd, *words, **how) -> dict:
         self.begin(cwd, *words, **how)
@@ -63,7 +73,9 @@ def nest():
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.training.nest"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=-1, stdout=-1, text=True) as server:
-        yield Nest(server)
+        nest = Nest(server)
+        yield nest
+        nest.stop()
         server.stdin.close()
 
 

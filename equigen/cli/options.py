@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _OUTPUT = Group("Output", sort_key=1000)
-_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+_EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d+")
 
 Json = Annotated[bool, Parameter(name="--json", group=_OUTPUT, help="Print one JSON object instead of text.")]
 """Read by `main`: standard output is one JSON object, also when the command fails."""

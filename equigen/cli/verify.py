@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +13,7 @@ from equigen.cli.options import Debug, Json, key_and_value
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import open_run
-from equigen.store import SCHEDULES, SOLVERS, StoreError, build
+from equigen.store import SCHEDULES, SOLVERS, StoreError, build, resolve
 from equigen.training.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def _verified(kind: str, name: str, settings: dict[str, Any], tell: Callable[[st
     if kind == "model":
         return _model(Path(name), tell)
     try:
+        _require_numbers(resolve(name, _KINDS[kind]), settings)
         made = build(name, _KINDS[kind], **settings)
     except StoreError as error:
         raise ConfigError(str(error).replace("known kind", f"known {kind}", 1)) from None
@@ -83,6 +86,16 @@ def _verified(kind: str, name: str, settings: dict[str, Any], tell: Callable[[st
     from equigen.verify.solvers import verify_solver
 
     return verify_solver(made, called, tell)
+
+
+def _require_numbers(kind: type, settings: dict[str, Any]) -> None:
+    """Refuse what is no number for a parameter that is one; what is no parameter at all is `build`'s to refuse."""
+    for key, parameter in inspect.signature(kind).parameters.items():
+        value, annotation = settings.get(key, 0.0), str(parameter.annotation)
+        if "float" not in annotation or (value is None and "None" in annotation):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise ConfigError(f"{key}={value!r} is no number, but {key} needs one: --set {key}=10.")
 
 
 def _model(folder: Path, tell: Callable[[str], None]) -> Verification:

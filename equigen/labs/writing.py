@@ -79,6 +79,7 @@ def document(answer: Answer) -> Document:
         [_row(one) for one in answer.conclusions],
         'The error is a standard error. "Yes" and "no" stand where two errors leave no doubt; "not resolved" where '
         "they do, at this number of samples.",
+        words=(0, 1),
     )
     last = Chapter(
         "What was decided, and how to repeat it",

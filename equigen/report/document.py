@@ -48,7 +48,7 @@ class Table:
         heading: a name for each column.
         rows: cells, as many in each row as the heading has.
         caption: the words under it.
-        numbers: align all columns but the first to the right.
+        words: places of the columns of text, which stand left and wrap; the others are numbers, which stand right.
 
     Raises:
         ValueError: rows of another length than the heading.
@@ -57,7 +57,7 @@ class Table:
     heading: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
-    numbers: bool = True
+    words: Sequence[int] = (0,)
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -100,6 +100,7 @@ class Verification:
         subject: what was verified.
         checks: in the order of the table.
         trends: errors to be drawn.
+        meaning: what a failure says of the subject, in words.
 
     Example:
         >>> found = Verification("a coin", [Check("share of heads", 0.7, 0.5, 0.1, "symmetry")])
@@ -110,6 +111,7 @@ class Verification:
     subject: str
     checks: Sequence[Check]
     trends: Sequence[Trend] = field(default_factory=tuple)
+    meaning: str = ""
 
     @property
     def failures(self) -> list[Check]:

@@ -105,9 +105,9 @@ def _at_level(held: Held, where: str, t: Tensor, seed: int, place: int) -> Itera
         ours.append(space.inner(left, left))
         theirs.append(space.inner(other, other))
     value, error = _mean(torch.stack(stein).mean(0))
-    yield Check(f"E<x, s> / ndof, {where}", value - 1.0, -1.0, _STEIN, "partial integration", error)
+    yield Check(f"score along x, E<x, s> / ndof, {where}", value - 1.0, -1.0, _STEIN, "partial integration", error)
     value, error = _squared_mean(torch.stack(means).mean(0))
-    yield Check(f"sigma^2 |E s|^2 / ndof, {where}", value, 0.0, _MEAN, "partial integration", error)
+    yield Check(f"mean score, sigma^2 |E s|^2 / ndof, {where}", value, 0.0, _MEAN, "partial integration", error)
     yield _ratio(torch.stack(ours).mean(0), torch.stack(theirs).mean(0), where)
 
 
@@ -131,7 +131,8 @@ def _tower(held: Held, where: str, r: Tensor, t: Tensor, seed: int) -> Check:
         gaps.append(space.inner(held.denoiser(x_r, r) - far, far))
         sizes.append(space.inner(far, far))
     value, error = _mean(torch.stack(gaps).mean(0) / torch.stack(sizes).mean())
-    return Check(f"E<D_r - D_t, D_t> / E|D_t|^2, {where}", value, 0.0, _TOWER, "E[D(x_r, r) | x_t] = D(x_t, t)", error)
+    name = f"estimate along a path, E<D_r - D_t, D_t> / E|D_t|^2, {where}"
+    return Check(name, value, 0.0, _TOWER, "E[D(x_r, r) | x_t] = D(x_t, t)", error)
 
 
 def _noise(held: Held, seed: int, place: int, draw: int) -> Tensor:
@@ -151,7 +152,15 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _squared_mean(vectors: Tensor) -> tuple[float, float]:
-    """|E v|^2 without bias, as the mean inner product of the two halves of the items, and its standard error."""
+    """|E v|^2 without bias, as the mean inner product of the two halves of the items, and its standard error.
+
+    Products share their items, so the means over rows and over columns vary by more than independent products would.
+    The excess counts in full, and the rest as if independent: the variance of a U-statistic of two samples.
+    """
     first, second = vectors.flatten(1).double().tensor_split(2)
     products = first @ second.T
-    return float(products.mean()), float(products.std()) / products.numel() ** 0.5
+    alone = products.var() / products.numel()
+    variance = alone
+    for means in (products.mean(1), products.mean(0)):
+        variance = variance + (means.var() / len(means) - alone).clamp_min(0.0)
+    return float(products.mean()), float(variance.sqrt())

@@ -21,7 +21,12 @@ __all__ = ["HEADING", "document", "rows", "summary", "write"]
 HEADING = ("check", "measured", "expected", "tolerance", "verdict", "against")
 """Of the table of checks."""
 
+_WORDS = (0, 4, 5)  # columns of the table that hold text
 _NAMED = 3  # failures that the summary calls by name
+_CHECK = (
+    "A check measures one number whose value is known in another way, from the source in the column "
+    '"against". It passes if what was measured lies no further from what is expected than the tolerance.'
+)
 
 
 def write(found: Verification, out: Path) -> Path:
@@ -53,8 +58,9 @@ def document(found: Verification) -> Document:
         rows(found.checks),
         'A number with an error is an estimate: "pass" and "fail" stand where two standard errors leave no doubt, "not '
         'resolved" where they do. Of what is "told" nothing is claimed.',
+        words=_WORDS,
     )
-    chapters = [Chapter("Every check", [table])]
+    chapters = [Chapter("Every check", [_CHECK, table])]
     groups = list(dict.fromkeys(trend.group for trend in found.trends))
     if groups:
         chapters.append(
@@ -64,7 +70,7 @@ def document(found: Verification) -> Document:
 
 
 def summary(found: Verification) -> str:
-    """What the checks come to, in a sentence.
+    """What the checks come to, in a sentence; and what a failure means, if one fails and that is known.
 
     Example:
         >>> summary(Verification("a coin", [Check("share of heads", 0.5, 0.5, 0.1, "symmetry")]))
@@ -73,11 +79,12 @@ def summary(found: Verification) -> str:
     counts = {verdict: sum(c.verdict == verdict for c in found.checks) for verdict in ("pass", "fail", "not resolved")}
     words = f"{counts['pass']} check{'s pass' if counts['pass'] != 1 else ' passes'}, {counts['fail'] or 'none'} "
     words += "fail" if counts["fail"] > 1 else "fails"
+    names = [check.name for check in found.failures]
+    if names:
+        words += f" ({'; '.join(names[:_NAMED])}{f'; and {len(names) - _NAMED} more' if len(names) > _NAMED else ''})"
     if counts["not resolved"]:
         words += f", {counts['not resolved']} cannot be resolved with this many samples"
-    names = [check.name for check in found.failures]
-    listed = "; ".join(names[:_NAMED]) + (f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-    return f"{found.subject}: {words}" + (f" ({listed})." if names else ".")
+    return f"{found.subject}: {words}." + (f" {found.meaning}" if names and found.meaning else "")
 
 
 def rows(checks: Sequence[Check]) -> list[list[str]]:

@@ -26,7 +26,9 @@ _TIMES = 41
 _EXACT = 1e-9  # relative, float64
 _SINGLE = 4e-6  # relative, float32
 _SAMPLES = 200_000
-_NOISE = (0.1, 0.5, 2.0)  # relative noise at which laws are compared, or the nearest that the schedule has
+_NOISE = (0.1, 0.5, 2.0)  # relative noise at which laws are compared, where a schedule has them all
+_SHARES = (0.2, 0.5, 0.8)  # of a schedule's own range of the logarithm of relative noise, where it has not
+_UNDEFINED = "Nothing more is measured of a schedule whose noise is not a number that grows with time."
 
 
 def verify_schedule(
@@ -52,18 +54,23 @@ def verify_schedule(
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule is a {type(schedule).__name__}, but a Schedule is needed: EDM().")
-    checks = []
-    for stage, part in {
+    tell("values")
+    checks = list(_values(schedule))
+    stages = {
         "curves": _curves,
         "process": _process,
         "inverse": _inverse,
         "float32": _single,
         "paper": _paper,
         "theory": _theory,
-    }.items():
+    }
+    called = f"schedule {name or type(schedule).__name__}"
+    if any(check.verdict == "fail" for check in checks):
+        return Verification(called, checks, meaning=_UNDEFINED)
+    for stage, part in stages.items():
         tell(stage)
         checks += part(schedule)
-    return Verification(f"schedule {name or type(schedule).__name__}", checks)
+    return Verification(called, checks)
 
 
 def _times(schedule: Schedule, n: int = _TIMES) -> Tensor:
@@ -80,6 +87,15 @@ def _relative(found: Tensor, expected: Tensor, scale: Tensor | float = 0.0) -> f
     return float(((found.double() - expected.double()).abs() / size.clamp_min(1e-300)).max())
 
 
+def _values(schedule: Schedule) -> Iterator[Check]:
+    t = _times(schedule, 1001)
+    sound = [value.isfinite() & (value > 0) for value in (schedule.alpha(t), schedule.sigma(t))]
+    broken = _count(~(sound[0] & sound[1]))
+    yield Check("times at which alpha or sigma is not positive and finite", broken, 0, 0.0, "definition")
+    falls = schedule.log_snr(t).diff() < 0
+    yield Check("times at which log SNR does not fall", _count(~falls), 0, 0.0, "definition")
+
+
 def _curves(schedule: Schedule) -> Iterator[Check]:
     t = _times(schedule)
     for name, value, rate in (
@@ -88,8 +104,6 @@ def _curves(schedule: Schedule) -> Iterator[Check]:
     ):
         gap = _relative(rate(t), _derivative(value, t), 1e-3 * value(t).abs())
         yield Check(f"{name}' against the derivative of {name}", gap, 0.0, _EXACT, "automatic differentiation")
-    fine = schedule.log_snr(_times(schedule, 1001))
-    yield Check("times at which log SNR does not fall", _count(fine.diff() >= 0), 0, 0.0, "definition")
     f, g, (a, b) = schedule.drift(t), schedule.diffusion(t), schedule.flow(t)
     pull = 0.5 * (g / schedule.sigma(t)) ** 2
     source = "v = f x - g^2 score / 2"
@@ -156,10 +170,8 @@ def _paper(schedule: Schedule) -> Iterator[Check]:
 
 def _theory(schedule: Schedule) -> Iterator[Check]:
     """What the laws of x_t must obey, on a mixture on the line."""
-    law, times = line_law(), _times(schedule, 1001)[100:-10]
-    noise = torch.log(schedule.relative_noise(times))
-    low, middle, high = (float(times[(noise - math.log(level)).abs().argmin()]) for level in _NOISE)
-    residuals = []
+    law, residuals = line_law(), []
+    low, middle, high = _noise_times(schedule)
     for t in (low, middle, high):
         x = law.diffused(schedule, t).sample(64, seed=0, dtype=torch.float64)
         residuals.append(float(fokker_planck_residual(law, schedule, x, t).abs().max()))
@@ -169,6 +181,17 @@ def _theory(schedule: Schedule) -> Iterator[Check]:
     gap = martingale_gap(law.denoiser(schedule), law, schedule, low, high, n=_SAMPLES, seed=0)
     name, source = "E[D(x_r, r) D(x_t, t)] / E D(x_t, t)^2 - 1", "E[D(x_r, r) | x_t] = D(x_t, t)"
     yield Check(name, gap.value, 0.0, 0.03, source, gap.standard_error)
+
+
+def _noise_times(schedule: Schedule) -> list[float]:
+    """Three times away from the ends, with less noise before more."""
+    times = _times(schedule, 1001)[100:-10]
+    noise = torch.log(schedule.relative_noise(times))
+    least, most = float(noise.min()), float(noise.max())
+    levels = [math.log(level) for level in _NOISE]
+    if levels[0] < least or levels[-1] > most:
+        levels = [least + share * (most - least) for share in _SHARES]
+    return [float(times[(noise - level).abs().argmin()]) for level in levels]
 
 
 def _integral(f: Callable[[Tensor], Tensor], low: float, high: float) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 
 from equigen.diffusion import EDM
 from equigen.verify import solvers
+from equigen.verify.check import Verification
 from tests.cli.conftest import require_one_sentence
 
 
@@ -40,6 +41,21 @@ def test_parameters_are_set(equigen):
     assert json.loads(found.out)["subject"] == "schedule geometric-noise, base=0.5"
 
 
+def test_a_number_that_yaml_takes_for_a_word_is_a_number(equigen):
+    """So large a rate that alpha is 0, which is a check that fails and no crash."""
+    found = equigen("verify", "schedule", "variance-preserving", "--set", "beta_max=1e9", "--json")
+    assert found.code == 1
+    failed = [check["name"] for check in json.loads(found.out)["checks"] if check["verdict"] == "fail"]
+    assert "times at which alpha or sigma is not positive and finite" in failed
+
+
+def test_what_may_be_none_or_a_word_may_be_set_to_it(equigen, monkeypatch):
+    monkeypatch.setattr(solvers, "verify_solver", lambda made, name, tell: Verification(repr(made), []))
+    for settings, text in (("churn_high=null", "churn_high=None"), ("churn=1e1", "churn=10.0")):
+        assert text in equigen("verify", "solver", "heun", "--set", settings).out
+    assert "batch-mean" in equigen("verify", "solver", "predictor-corrector", "--set", "norm=batch-mean").out
+
+
 def test_a_solver_with_its_page(equigen, tmp_path, short):
     found = equigen("verify", "solver", "dpm-solver-2m", "--out", "pages/dpm")
     assert found.code == 0, found.err
@@ -65,6 +81,11 @@ def test_a_run(equigen, run):
         (["schedule", "heun"], 2, "'heun' is not a known schedule"),
         (["solver", "heun", "--set", "chrn=3"], 2, "did you mean 'churn'?"),
         (["solver", "heun", "--set", "churn=-3"], 2, "churn is -3, but must not be negative"),
+        (["solver", "heun", "--set", "churn=abc"], 2, "churn='abc' is no number"),
+        (["solver", "heun", "--set", "churn=[1]"], 2, "churn=[1] is no number"),
+        (["solver", "heun", "--set", "churn=.nan"], 2, "churn=nan is no number"),
+        (["schedule", "edm", "--set", "t_max="], 2, "t_max=None is no number"),
+        (["schedule", "edm", "--set", "t_max=true"], 2, "t_max=True is no number"),
         (["schedule", "edm", "--set", "t_min"], 2, "needs key=value"),
         (["schedule", "edm", "--set", "t_min=1", "--set", "t_min=2"], 2, "gives t_min twice"),
         (["model", "nowhere"], 1, "nowhere does not exist"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_what_is_bounded_above_may_lie_far_below():
     assert Check("x", -5.0, 1.0, 0.1, "by hand").verdict == "fail"
     assert Check("x", 1.2, 1.0, 0.1, "by hand", at_most=True).verdict == "fail"
     assert Check("x", -math.inf, 1.0, 0.1, "by hand", at_most=True).verdict == "fail"
+    assert Check("x", -5.0, 1.0, 0.1, "by hand", error=1.0, at_most=True).verdict == "pass"
+    assert Check("x", -5.0, 1.0, 0.1, "by hand", error=4.0, at_most=True).verdict == "not resolved"
+    shown, exact = (rows([Check("x", -5.0, 1.0, 0.1, "by hand", at_most=most)])[0] for most in (True, False))
+    assert (shown[2], exact[2]) == ("at most 1", "1")
 
 
 def test_nothing_is_claimed_of_what_is_told():
@@ -51,9 +56,15 @@ def test_one_failure_fails_the_whole_and_doubt_does_not():
     assert Verification("v", [good, open_]).passed
     assert not Verification("v", [good, bad]).passed
     assert summary(Verification("v", [good, bad, open_])) == (
-        "v: 1 check passes, 1 fails, 1 cannot be resolved with this many samples (bad)."
+        "v: 1 check passes, 1 fails (bad), 1 cannot be resolved with this many samples."
     )
-    assert "and 2 more" in summary(Verification("v", [bad] * 5))
+    assert "5 fail (bad; bad; bad; and 2 more)." in summary(Verification("v", [bad] * 5))
+
+
+def test_what_a_failure_means_is_said_where_one_is():
+    good, bad = Check("good", 0, 0, 0, "-"), Check("bad", 1, 0, 0, "-")
+    assert summary(Verification("v", [bad], meaning="It leaks.")) == "v: 0 checks pass, 1 fails (bad). It leaks."
+    assert "leaks" not in summary(Verification("v", [good], meaning="It leaks."))
 
 
 def test_the_files_hold_every_check_and_curve(tmp_path):
@@ -63,6 +74,9 @@ def test_the_files_hold_every_check_and_curve(tmp_path):
     text = page.read_text()
     assert text.count("<img") == 1
     assert "1 ± 0.01" in text
+    assert "A check measures one number" in text
+    row = text[text.index(">a</td>") - 20 :].split("</tr>")[0]
+    assert re.findall('class="([a-z]+)"', row) == ["words", "number", "number", "number", "words", "words"]
     kept = json.loads((tmp_path / "new" / "verify.json").read_text())
     assert kept["checks"][0]["verdict"] == "pass"
     assert kept["checks"][1]["measured"] is None

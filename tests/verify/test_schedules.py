@@ -8,6 +8,7 @@ import torch
 from equigen import store
 from equigen.diffusion import EDM, GeometricNoise, VariancePreserving
 from equigen.verify import schedules as module
+from equigen.verify.page import summary
 from equigen.verify.published import published
 from equigen.verify.schedules import verify_schedule
 
@@ -17,6 +18,8 @@ WAYS = {name: store.build(name) for name in store.SCHEDULES} | {
     "geometric near 1": GeometricNoise(1 + 1e-9),
     "vp from 0": VariancePreserving(beta_min=0.0),
     "edm, narrow": EDM(0.5, 1.0),
+    "edm, below the data": EDM(0.002, 0.05),
+    "edm, above the data": EDM(5.0, 80.0),
 }
 
 
@@ -149,6 +152,27 @@ def test_a_kernel_that_is_sound_but_not_the_papers_is_seen(monkeypatch):
         "noise at t_min against the paper's process from 0",
         "noise at t_max against the paper's process from 0",
     ]
+
+
+class Undefined(Mine):
+    def sigma(self, t):
+        return torch.sqrt(t - 0.1)
+
+
+class Constant(Mine):
+    def sigma(self, t):
+        return torch.full_like(t, 0.5)
+
+
+@pytest.mark.parametrize("fault", [Undefined, Constant, Rising], ids=lambda fault: fault.__name__)
+def test_without_a_kernel_nothing_more_is_measured(fault):
+    found = verify_schedule(fault())
+    assert not found.passed
+    assert len(found.checks) == 2
+    assert "Nothing more is measured" in summary(found)
+    broken, level = found.checks
+    assert (broken.verdict == "fail") == (fault is Undefined)
+    assert level.verdict == "fail"
 
 
 def test_what_is_no_schedule_is_refused():

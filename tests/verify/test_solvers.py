@@ -8,7 +8,6 @@ import torch
 
 from equigen import store
 from equigen.diffusion import (
-    EDM,
     RK45,
     Ancestral,
     DPMSolver2M,
@@ -57,25 +56,6 @@ def test_the_solvers_of_the_table_are_among_them():
 
 
 # --- the quadrature itself
-
-
-def test_the_density_is_carried_as_in_closed_form_on_normal_data():
-    """A step of Euler-Maruyama on a mixture of one: mean and variance by the recursion that its docs state."""
-    from equigen.diffusion.laws.mixture import GaussianMixture
-
-    schedule, c, m = EDM(0.1, 3.0), 0.3, 0.4
-    law = GaussianMixture(torch.ones(1), torch.tensor([[m]]), torch.tensor([c]))
-    c, m = float(law.components.values), float(law.means)
-    times = KarrasGrid(3.0)(schedule, 40)
-    mean, variance = m, c + float(times[0]) ** 2
-    for t, s in zip(times.tolist(), times.tolist()[1:], strict=False):
-        h, total = t - s, c + t**2
-        kept = 1 - h * 2 * t / total
-        mean, variance = m + kept * (mean - m), kept**2 * variance + 2 * t * h
-    found = propagated(EulerMaruyama(), law, schedule, times)
-    assert float(found.mass.sum()) == pytest.approx(1.0, abs=1e-11)
-    assert float(found.mass @ found.points) == pytest.approx(mean, abs=1e-8)
-    assert float(found.mass @ found.points**2) - mean**2 == pytest.approx(variance, abs=1e-7)
 
 
 @pytest.mark.parametrize("solver", [Ancestral(), Heun(churn=10.0), PredictorCorrector()], ids=str)
@@ -252,6 +232,14 @@ def test_a_planted_fault_of_the_method_is_seen(solver, words):
 def test_planted_misconduct_is_seen(solver, words):
     failures = [check.name for check in conduct(solver) if check.verdict == "fail"]
     assert any(words in name for name in failures), failures
+
+
+@pytest.mark.parametrize("name", ["edm", "variance-preserving"])
+def test_the_bias_of_the_corrector_is_its_fixed_point(name):
+    """Unadjusted Langevin steps of size e settle at V / (1 - e / 2V); V = 1.5 sigma^2, e = 2 (snr sigma)^2."""
+    found = module._bias(PredictorCorrector(snr=0.5), moderate_schedules()[name])
+    assert found.expected == pytest.approx(1 / (1 - 1 / 6) - 1)
+    assert found.measured == pytest.approx(0.2, rel=0.01)
 
 
 def test_the_wrong_size_of_the_corrector_is_seen(monkeypatch):

@@ -23,10 +23,10 @@ class Denoising(PlaneLab):
     """Trains small networks on a mixture by four objectives and measures them against the exact field.
 
     Example:
-        >>> Denoising.parse({"members": 0}, "the lab")
+        >>> Denoising(members=0)
         Traceback (most recent call last):
         ...
-        equigen.training.errors.ConfigError: the lab has members=0, but it should be greater than or equal to 1.
+        equigen.training.errors.ConfigError: lab denoising has members=0, but it should be greater than or equal to 1.
     """
 
     name: ClassVar[str] = "denoising"

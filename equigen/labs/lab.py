@@ -92,6 +92,28 @@ class Conclusion:
         """Whether the verdict is "yes"."""
         return self.verdict == "yes"
 
+    def told(self, yes: str, no: str) -> str:
+        """One of two sentences, as the verdict is; or that the numbers do not decide.
+
+        Args:
+            yes: the sentence if the claim holds.
+            no: the sentence if it does not.
+
+        Example:
+            >>> Conclusion.above("the score is large", 1.0, 0.1, 3.0).told("It is large.", "It is small.")
+            'It is small.'
+            >>> Conclusion.above("the score is large", 1.0, 2.0, 3.0).told("It is large.", "It is small.")
+            'Whether the score is large is not resolved here (1 ± 2 against 3).'
+            >>> Conclusion.above("the score is large", 1.0, math.nan, 3.0).told("It is large.", "It is small.")
+            'Whether the score is large is not resolved here (1 with an unknown error against 3).'
+        """
+        if self.verdict == "not resolved":
+            error = f"± {self.error:.1g}" if math.isfinite(self.error) else "with an unknown error"
+            return (
+                f"Whether {self.claim} is not resolved here ({self.measured:.3g} {error} against {self.reference:g})."
+            )
+        return yes if self.holds else no
+
 
 def _verdict(margin: float, doubt: float) -> Verdict:
     if not (math.isfinite(margin) and math.isfinite(doubt)):

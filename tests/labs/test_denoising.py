@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from equigen import random
 from equigen.labs.denoising import Denoising
+from equigen.labs.plane.learning_chapters import _beyond
 from equigen.labs.plane.learning_concluding import decide, learning_answer
-from equigen.labs.plane.learning_measuring import learning_measured
+from equigen.labs.plane.learning_measuring import learning_measured, mean_and_error
 from equigen.labs.writing import document, record
 from equigen.report.document import render_document
 from equigen.training.errors import ConfigError
@@ -38,7 +40,7 @@ def found():
         ("their own standard errors", "yes"),
         ("mixture's weights", "no"),
         ("cannot reach 0", "yes"),
-        ("is above that floor", "yes"),
+        ("on the same points, the floor", "yes"),
         ("nearer its floor", "yes"),
         ("at equal steps denoising comes nearer the exact field than explicit", "no"),
     ],
@@ -96,6 +98,41 @@ def test_one_network_and_two_steps_resolve_nothing():
     assert "not resolved" in answer
 
 
+def test_one_sentence_where_nothing_is_resolved_and_none_with_nan():
+    _, _, answer = measured(**{**TINY, "width": 1})
+    assert "too few points to fill a bin" in answer
+    assert "cannot be told from denoising after equal steps and after equal time on this machine" in answer
+    assert "nan" not in answer
+
+
+def test_a_page_of_too_few_points_says_so():
+    page = render_document(document(Denoising(**TINY).run()))
+    assert "raise <code>target_points</code>" in page or "raise `target_points`" in page
+    assert "nan" not in page.split("<body")[1].split("data:")[0]
+
+
+def test_a_loss_below_the_floor_would_be_noticed():
+    it = measured(**TINY)[0]
+    verdicts = [
+        decide(replace(it, excess=torch.tensor(values)))["above"].verdict
+        for values in ([0.2, 0.21], [0.1, -0.1], [-0.2, -0.21])
+    ]
+    assert verdicts == ["yes", "not resolved", "no"]
+
+
+def test_a_network_worse_than_none_is_told():
+    it = measured(**TINY)[0]
+    assert _beyond(it)[0].startswith("At noise 0.05 the networks' loss")
+    better = {name: values - 10 for name, values in it.above.items()}
+    assert not _beyond(replace(it, above=better))
+
+
+def test_two_errors_over_few_members_hold_the_mean_as_often_as_they_say():
+    draws = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    outside = [abs(mean) > 2 * error for mean, error in map(mean_and_error, draws)]
+    assert sum(outside) / len(outside) == pytest.approx(0.05, abs=0.012)
+
+
 def test_targets_of_another_noise_are_noticed(monkeypatch):
     right = random.normal
 
@@ -113,6 +150,8 @@ def test_targets_of_another_noise_are_noticed(monkeypatch):
     [
         ({"steps": -5}, "greater than or equal to 2"),
         ({"members": 0}, "greater than or equal to 1"),
+        ({"members": 10**6}, "less than or equal to 12"),
+        ({"target_points": 10**12}, "less than or equal to 5000000"),
         ({"rate": 0.0}, "greater than 0"),
         ({"noise_min": 3.0, "noise_max": 1.0}, "larger than noise_min"),
         ({"weights": (0.2, 0.2, 0.2)}, "sum to 1"),

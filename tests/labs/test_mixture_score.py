@@ -60,7 +60,8 @@ def test_the_answer_tells_what_was_measured(found):
     toward = found.numbers["directions"]["drawn"]["toward_nearest_mode"][0]
     assert f"does so at {toward:.1%}" in found.answer
     first, second = (change["noise"] for change in found.numbers["smoothing"]["changes"])
-    assert f"from 3 to 2 at {first:.3g}, from 2 to 1 at {second:.3g}" in found.answer
+    assert f"from 3 to 2 at noise of standard deviation {first:.3g}, and from 2 to 1" in found.answer
+    assert f"at noise of standard deviation {second:.3g}." in found.answer
     assert (first, second) == pytest.approx((1.0503, 1.4806), abs=1e-3)
 
 
@@ -75,12 +76,40 @@ def test_a_single_round_law_turns_the_conclusions_over():
     verdicts = {name: said[name].verdict for name in ("nearest", "leads", "bent", "prior")}
     assert verdicts == {"nearest": "yes", "leads": "yes", "bent": "no", "prior": "yes"}
     assert "common picture is right" in answer
+    assert "There is one mode at every noise." in answer
+    assert "saddle" not in answer
+    assert "0e+00" not in answer
 
 
 def test_few_points_resolve_nothing():
     said, answer = measured(10, (0.1, 4.0, 2))
     assert said["leads"].verdict == "not resolved"
     assert "is not resolved here" in answer
+    assert all(sentence[0].isupper() for sentence in answer.split(". "))
+    assert ";" not in answer.split("Far away")[0]
+
+
+APART = {
+    "weights": (0.5, 0.5),
+    "means": ((-1e6, 0.0), (1e6, 0.0)),
+    "covariances": (((1.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (0.0, 1e-6))),
+}
+
+
+def test_rays_are_as_long_as_the_components_lie_apart_and_a_lost_saddle_is_told():
+    said, answer = measured(10, (0.1, 4.0, 2), **APART)
+    assert said["linear"].holds
+    assert said["widest"].holds
+    assert "and at saddles" not in answer
+    assert "Not all of the landscape was found" in answer
+
+
+def test_where_no_component_is_widest_the_growth_is_not_resolved():
+    crossed = {"weights": (0.5, 0.5), "means": ((0.0, 0.0), (1.0, 0.0))}
+    covariances = (((4.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (0.0, 4.0)))  # equally wide at 45 degrees
+    said, _ = measured(10, (0.1, 4.0, 2), **crossed, covariances=covariances)
+    assert said["linear"].verdict == "not resolved"
+    assert said["widest"].holds
 
 
 def test_too_little_noise_leaves_the_modes():
@@ -116,6 +145,9 @@ def test_a_wrong_formula_is_noticed(monkeypatch, planted, wrong_claims):
     [
         ({"weights": (0.5, 0.6, 0.1)}, "sum to 1"),
         ({"weights": (1.5, -0.5)}, "positive"),
+        ({"weights": (1.0, 0.0, 0.0)}, "leave component 2 out, whose weight is 0"),
+        ({"weights": (0.05,) * 21}, "at most 20"),
+        ({"points": 10**9}, "less than or equal to 100000"),
         ({"weights": (1.0,)}, "one for each of the 1 weights"),
         ({"covariances": (((1.0, 1.0), (1.0, 1.0)),) * 3}, "positive definite"),
         ({"covariances": (((1.0, 0.0), (0.5, 1.0)),) * 3}, "symmetric"),

@@ -10,12 +10,13 @@ from equigen.labs.plane import field_figures as figures
 from equigen.labs.plane.critical_points import critical_points
 from equigen.labs.plane.direction import contested, share
 from equigen.labs.plane.field_measuring import FieldMeasured
-from equigen.labs.plane.setting import told
 from equigen.labs.plane.smoothing import smoothed
 from equigen.report.document import Block, Chapter, Formula, Table
 from equigen.report.picture import drawn_picture
 
 __all__ = ["field_chapters"]
+
+_RARELY = 0.8  # of the points led by one component: the rest are rare
 
 
 def field_chapters(it: FieldMeasured, said: Mapping[str, Conclusion]) -> list[Chapter]:
@@ -42,9 +43,9 @@ def _what(it: FieldMeasured, said: Mapping[str, Conclusion]) -> Chapter:
         drawn_picture(
             figures.field(it.law, found),
             "field of the score",
-            "The direction of the score (arrows, all of one length) over the density (each shade is a factor e), "
-            "with the points at which the score vanishes. Arrows turn sharply where one component hands over to "
-            "another.",
+            "The direction of the score (arrows, all of one length) over the density (shades: even steps of its "
+            "logarithm, of a factor e at most), with the points at which the score vanishes. Arrows turn sharply where "
+            "one component hands over to another.",
         ),
     ]
     return Chapter("What a score is", blocks)
@@ -63,14 +64,14 @@ def _direction(it: FieldMeasured, said: Mapping[str, Conclusion]) -> Chapter:
                 figures.angles(it.law, it.found.modes, it.x, it.even, it.drawn, it.limit),
                 "angles of the score",
                 "Left: the angle between the score and the way to the nearest mode (circles), at evenly spread "
-                "points. Right: the share of points whose angle is smaller than a value; the dotted line stands at "
+                "points. Right: the share of points whose angle is smaller than a value; the upright line stands at "
                 f"{it.limit:g}°.",
             ),
             _shares(it),
             "What is exact is the pull of all components at once. If they share one isotropic covariance $v$, the "
             "sum is $(\\bar{m}(x) - x) / v$ with the responsibility-weighted mean $\\bar{m} = \\Sigma_k r_k "
             "m_k$, and the score points exactly there: the largest angle measured is "
-            f"{said['plain'].measured:.1e}°. With unequal covariances each pull is turned by its own $C_k^{{-1}}$ "
+            f"{said['plain'].measured:.1e}°. With other covariances each pull is turned by its own $C_k^{{-1}}$ "
             "before it is added, and no single point need lie in the direction of the sum: "
             f"{_percent(it.bent(it.drawn))} of the points are more than {it.limit:g}° off.",
         ],
@@ -158,8 +159,13 @@ def _parts(it: FieldMeasured, said: Mapping[str, Conclusion]) -> Chapter:
                 "long as at the others.",
             ),
             f"At {_percent(led)} of the points drawn from the law one component holds more than 95 % of the "
-            "responsibility, and the score is nearly its own. The handovers are narrow and rarely visited; but "
-            "samples pass them on their way from noise, and there it is decided which mode they end in.",
+            "responsibility, and the score is nearly its own. "
+            + (
+                "The handovers are rarely visited; but samples pass them on their way from noise, and there it is "
+                "decided which mode they end in."
+                if led[0] > _RARELY
+                else "At the others several components share the pull."
+            ),
         ],
     )
 
@@ -186,11 +192,11 @@ def _noise(it: FieldMeasured, said: Mapping[str, Conclusion]) -> Chapter:
             drawn_picture(
                 figures.landscapes([(title, law, critical_points(law)) for title, law in shown]),
                 "landscapes at four levels of noise",
-                "The law at some levels of noise: density, direction of the score, and where it vanishes.",
+                "The law at some levels of noise: density (shades: even steps of its logarithm, of a factor e at "
+                "most), direction of the score, and where it vanishes.",
             ),
-            f"The number of modes changes {told_changes or 'nowhere'}. "
-            + told(
-                said["fall"],
+            (f"The number of modes changes {told_changes}. " if changes else "The number of modes does not change. ")
+            + said["fall"].told(
                 "It never rises with the noise here; in two dimensions or more that is no law, and mixtures are "
                 "known for which noise makes a mode.",
                 "It also rises with the noise here, as in two dimensions or more it may.",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+import torch
 
 from equigen.labs.lab import Conclusion
 from equigen.labs.plane.direction import share
 from equigen.labs.plane.field_measuring import MOST, FieldMeasured
-from equigen.labs.plane.setting import told
 
 __all__ = ["decide", "field_answer"]
+
+_TAKEN = 1.0 - 1e-6  # of the responsibility, by the widest component at the end of a ray that is long enough
 
 
 def decide(it: FieldMeasured) -> dict[str, Conclusion]:
@@ -51,7 +55,8 @@ def _direction(it: FieldMeasured) -> dict[str, Conclusion]:
 
 def _length(it: FieldMeasured) -> dict[str, Conclusion]:
     steep = float((it.rays.slope / it.rays.expected - 1).abs().max())
-    doubt = float((it.rays.error / it.rays.expected).max())
+    error = torch.where(it.rays.taken > _TAKEN, it.rays.error, math.inf)
+    doubt = float((error / it.rays.expected).max())
     widest = float(it.law.components.values.max())
     within, above = Conclusion.within, Conclusion.above
     return {
@@ -74,7 +79,7 @@ def _length(it: FieldMeasured) -> dict[str, Conclusion]:
         "widest": within(
             "along the largest variance the slope is the inverse of that variance (their product)",
             float(it.rays.slope[0]) * widest,
-            float(it.rays.error[0]) * widest,
+            float(error[0]) * widest,
             1.0,
             1e-3,
         ),
@@ -117,60 +122,78 @@ def field_answer(it: FieldMeasured, said: Mapping[str, Conclusion]) -> str:
 
 def _pointing(it: FieldMeasured, said: Mapping[str, Conclusion]) -> list[str]:
     toward, bent = it.toward(it.drawn)[0], it.bent(it.drawn)[0]
-    led = said["leads"].measured
+    led, off = said["leads"].measured, said["sum"].measured
     return [
-        told(
-            said["sum"],
-            "The score at a point is the pull of all components, $s = \\Sigma_k r_k s_k$, each weighted with its "
-            f"posterior responsibility there (checked to {said['sum'].measured:.0e}).",
-            "The responsibility-weighted sum of the components' scores is NOT the gradient of the log density here "
-            f"(off by {said['sum'].measured:.2g}): one of the formulas is wrong.",
+        "The score is the direction in which the density rises fastest, and its length tells how steeply it rises "
+        "there in proportion to itself.",
+        said["sum"].told(
+            "For a mixture of normal laws it is the sum of the components' own scores, $s = \\Sigma_k r_k s_k$, each "
+            "weighted with its responsibility $r_k$: the probability that a point found there came from that component "
+            + (
+                f"(checked: it differs by {off:.0e} of itself at most)."
+                if off
+                else "(checked: no difference was found)."
+            ),
+            "The sum of the components' own scores, weighted with their responsibilities, is NOT the gradient of the "
+            f"log density here (it differs by {off:.2g} of itself): one of the formulas is wrong.",
         ),
-        told(
-            said["nearest"],
+        said["nearest"].told(
             f"It points to the nearest mode, within {it.limit:g}°, at {toward:.1%} of the points drawn from the "
-            "law: for this mixture the common picture is right.",
+            "mixture: here the common picture is right.",
             f"It does not always point to the nearest mode: within {it.limit:g}° it does so at {toward:.1%} of the "
-            "points drawn from the law.",
+            "points drawn from the mixture.",
         ),
-        told(
-            said["leads"],
+        said["leads"].told(
             f"Followed uphill it leads to the nearest mode from {led:.1%} of evenly spread points.",
             f"Followed uphill it leads to another mode than the nearest from {1 - led:.1%} of evenly spread points.",
         ),
-        told(
-            said["bent"],
-            f"Unequal covariances bend it: it is more than {it.limit:g}° off the responsibility-weighted mean at "
-            f"{bent:.1%} of points, against {it.bent(it.plain)[0]:.1%} with one isotropic covariance for all.",
-            f"The covariances bend it little: it is more than {it.limit:g}° off the responsibility-weighted mean at "
-            f"{bent:.1%} of points.",
+        said["bent"].told(
+            "Covariances that are not one round one bend it away from the mean of the components, weighted with their "
+            f"responsibilities: by more than {it.limit:g}° at {bent:.1%} of the points drawn, against "
+            f"{it.bent(it.plain)[0]:.1%} with one round covariance for all.",
+            "The covariances bend it little: it is off the mean of the components, weighted with their "
+            f"responsibilities, by more than {it.limit:g}° at {bent:.1%} of the points drawn.",
         ),
     ]
 
 
 def _landscape(it: FieldMeasured, said: Mapping[str, Conclusion]) -> list[str]:
-    changes = ", ".join(f"from {one.before} to {one.after} at {one.noise:.3g}" for one in it.noisy.changes)
+    saddles = ", and at saddles" if len(it.found.saddles) else ""
+    rank = f"(rank correlation {it.rank[0]:.2f} over the points drawn)"
     return [
-        told(
-            said["level"],
-            "Its length is zero at the modes, where the common claim has it peak, and at saddles;",
+        said["level"].told(
+            f"Its length is zero at the modes, where the common claim has it peak{saddles}.",
             f"Its length at a critical point of the density is {said['level'].measured:.2g} of its root mean "
-            "square, and not zero as it has to be: one of the formulas is wrong;",
+            "square, and not zero as it has to be: one of the formulas is wrong.",
         ),
-        told(
-            said["denser"],
-            f"it is longer where the density is higher (rank correlation {it.rank[0]:.2f});",
-            f"it is shorter where the density is higher (rank correlation {it.rank[0]:.2f});",
+        said["denser"].told(
+            f"It is longer where the density is higher {rank}.", f"It is shorter where the density is higher {rank}."
         ),
-        told(
-            said["linear"],
-            f"far away it grows linearly, at its slowest by {float(it.rays.slope.min()):.4g} a unit of distance, "
-            f"beside {1 / float(it.law.components.values.max()):.4g}, the inverse of the largest variance.",
-            "far away it does not grow as the widest component has it.",
+        said["linear"].told(
+            f"Far away its length grows linearly, at its slowest by {float(it.rays.slope.min()):.4g} a unit of "
+            f"distance; the inverse of the largest variance is {1 / float(it.law.components.values.max()):.4g}.",
+            "Far away its length does not grow as the component that is widest along the ray has it.",
         ),
-        told(
-            said["one"],
-            f"Noise smooths the landscape: the number of modes goes {changes or 'nowhere: it is 1 throughout'}.",
-            f"Even the largest noise, {it.noisy.noise[-1]:g}, leaves {it.noisy.modes[-1]} modes.",
+        said["one"].told(
+            _smoothing(it),
+            f"Even noise of standard deviation {it.noisy.noise[-1]:g}, the largest here, leaves {it.noisy.modes[-1]} "
+            "modes.",
         ),
+        *([] if said["complete"].holds else [_incomplete(said["complete"])]),
     ]
+
+
+def _smoothing(it: FieldMeasured) -> str:
+    changes = [
+        f"from {one.before} to {one.after} at noise of standard deviation {one.noise:.3g}" for one in it.noisy.changes
+    ]
+    if not changes:
+        return "There is one mode at every noise."
+    return f"Noise smooths the landscape: the number of modes goes {', and '.join(changes)}."
+
+
+def _incomplete(one: Conclusion) -> str:
+    return (
+        "Not all of the landscape was found: modes less saddles plus minima has to be 1 at every noise, and is off by "
+        f"{one.measured:.0f}."
+    )

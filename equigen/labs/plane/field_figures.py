@@ -14,13 +14,14 @@ from torch import Tensor
 from equigen.diffusion.laws.mixture import GaussianMixture
 from equigen.labs.plane.critical_points import CriticalPoints
 from equigen.labs.plane.direction import Directions, box
+from equigen.labs.plane.frame import stretched, true_to_scale
 from equigen.labs.plane.magnitude import Far, Path
 from equigen.labs.plane.smoothing import Smoothing
 from equigen.report.drawing import BLUE, GREY, ORANGE, STYLES, TEXT, canvas, dress, legend, plain_log_ticks, png
 
 __all__ = ["angles", "field", "landscapes", "lengths", "modes_by_noise", "pulls"]
 
-_LEVELS = 9  # contours of the density, each a factor e below the last
+_LEVELS = 9  # shades of the density, each a factor e at most
 
 
 def field(law: GaussianMixture, found: CriticalPoints) -> bytes:
@@ -51,16 +52,16 @@ def angles(law: GaussianMixture, modes: Tensor, x: Tensor, even: Directions, dra
     bar = figure.colorbar(dots, ax=left, ticks=(0, 30, 60, 90, 120, 150, 180), location="bottom", aspect=30, pad=0.02)
     bar.set_label("angle to the nearest mode (degrees)", fontsize=TEXT)
     bar.ax.tick_params(labelsize=TEXT - 1)
-    left.set_aspect("equal")
+    true_to_scale(left, *box(law))
     dress(left, "first coordinate", "second coordinate")
-    for values, label, colour, line in (
-        (drawn.to_mode, "nearest mode, drawn points", BLUE, "-"),
-        (even.to_mode, "nearest mode, even points", BLUE, "--"),
-        (drawn.to_mean, "weighted mean, drawn points", ORANGE, "-"),
-        (even.to_mean, "weighted mean, even points", ORANGE, "--"),
+    for values, label, colour, line, width in (
+        (drawn.to_mode, "nearest mode, drawn points", "#7fb8d8", "-", 5.0),
+        (even.to_mode, "nearest mode, even points", BLUE, "--", 1.6),
+        (drawn.to_mean, "weighted mean, drawn points", ORANGE, "-", 1.4),
+        (even.to_mean, "weighted mean, even points", ORANGE, ":", 1.8),
     ):
-        right.ecdf(values.numpy(), color=colour, linestyle=line, linewidth=1.6, label=label)
-    right.axvline(limit, color=GREY, linewidth=0.9, linestyle=":")
+        right.ecdf(values.numpy(), color=colour, linestyle=line, linewidth=width, label=label)
+    right.axvline(limit, color=GREY, linewidth=0.9)
     right.set_xlim(0, 180)
     right.set_ylim(0, 1)
     right.set_xticks(range(0, 181, 30))
@@ -129,15 +130,19 @@ def pulls(law: GaussianMixture, found: CriticalPoints, x: Tensor) -> bytes:
     _landscape(axes, law, found, arrows=0)
     parts = (law.responsibilities(x)[..., None] * law.component_scores(x)).numpy()
     low, high = box(law)
-    long = 0.1 * float((high - low).norm())
+    size = (high - low).numpy()
+    unit = size / np.linalg.norm(size) if stretched(low, high) else np.ones(2)  # so that arrows stay in the picture
+    long = 0.1 * float(np.linalg.norm(size))
     for point, pull in zip(x.numpy(), parts, strict=True):
         axes.plot(*point, marker="o", ms=4, color="k", zorder=6)
         at = point.copy()
-        scale = long / np.linalg.norm(pull, axis=1).max()
+        scale = long / np.linalg.norm(pull / unit, axis=1).max()
         for k, step in enumerate(scale * pull):
-            _arrow(axes, at, at + step, STYLES[k % len(STYLES)][0], 2.2)
+            if np.linalg.norm(step / unit) > 0.03 * long:  # else shorter than its own head
+                _arrow(axes, at, at + step, STYLES[k % len(STYLES)][0], 2.2)
             at = at + step
-        _arrow(axes, point, at, "k", 1.2, "--")
+        if np.linalg.norm((at - point) / unit) > 0.03 * long:
+            _arrow(axes, point, at, "k", 1.2, "--")
     for k in range(len(law.weights)):
         axes.plot([], [], color=STYLES[k % len(STYLES)][0], linewidth=2.2, label=f"pull {k + 1}")
     axes.plot([], [], color="k", linewidth=1.2, linestyle="--", label="score")
@@ -201,31 +206,29 @@ def _landscape(
     x, y = (torch.linspace(float(low[i]), float(high[i]), 160, dtype=torch.float64) for i in range(2))
     points = torch.cartesian_prod(x, y)
     height = law.log_prob(points).reshape(160, 160).T
-    levels = float(found.log_density[0]) + np.arange(-_LEVELS, 1) + 1e-6
-    axes.contourf(x, y, height, levels=[*levels, levels[-1] + 1], cmap="Greys", alpha=0.55, extend="min")
+    top = max(float(found.log_density[0]), float(height.max())) + 1e-6
+    levels = np.linspace(max(float(height.min()), top - _LEVELS), top, _LEVELS + 1)
+    axes.contourf(x, y, height, levels=levels, cmap="Greys", alpha=0.55, extend="min")
     if arrows:
         x, y = (torch.linspace(float(low[i]), float(high[i]), arrows + 2, dtype=torch.float64)[1:-1] for i in range(2))
         points = torch.cartesian_prod(x, y)
         score = law.score(points)
         unit = score / score.norm(dim=1, keepdim=True)
-        axes.quiver(*points.T, *unit.T, color=BLUE, width=0.0022, scale=1.25 * arrows, pivot="mid")
+        axes.quiver(*points.T, *unit.T, color=BLUE, width=0.0022, scale=1.25 * arrows, pivot="mid", angles="xy")
     for points, marker, label, colour in (
         (found.modes, "o", "mode", "w"),
         (found.saddles, "X", "saddle", ORANGE),
         (found.minima, "v", "minimum", "#E69F00"),
     ):
         if len(points):
-            axes.scatter(
-                *points.T, marker=marker, s=48, color=colour, edgecolors="k", linewidths=0.9, zorder=4, label=label
-            )
+            form = {"s": 48, "color": colour, "edgecolors": "k", "linewidths": 0.9, "zorder": 4, "clip_on": False}
+            axes.scatter(*points.T, marker=marker, label=label, **form)
     axes.set_xlim(float(low[0]), float(high[0]))
     axes.set_ylim(float(low[1]), float(high[1]))
-    axes.set_aspect("equal")
+    true_to_scale(axes, low, high)
 
 
 def _arrow(axes: Axes, start: np.ndarray, end: np.ndarray, colour: str, width: float, line: str = "-") -> None:
-    if float(np.hypot(*(end - start))) < 0.02:  # shorter than its own head
-        return
     form = {
         "arrowstyle": "-|>",
         "color": colour,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from equigen.labs.plane import learning_figures as figures
 from equigen.labs.plane.learning_concluding import NAMES, with_error
 from equigen.labs.plane.learning_measuring import LearningMeasured, first_member, mean_and_error
-from equigen.report.document import Chapter, Formula, Table
+from equigen.report.document import Block, Chapter, Formula, Table
 from equigen.report.picture import drawn_picture
 
 __all__ = ["learning_chapters"]
+
+_LITTLE = 0.1  # of the loss: nobody would train on for it
 
 
 def learning_chapters(it: LearningMeasured) -> list[Chapter]:
@@ -30,21 +34,31 @@ def _regression(it: LearningMeasured) -> Chapter:
             "that occur at $x$, and that mean is the score of the noisy law, the pull of all components in "
             "proportion to their responsibilities:",
             Formula(r"E[-z/\sigma \mid x] = \nabla \ln p_\sigma(x) = \sum_k r_k(x)\, (C_k + \sigma^2)^{-1} (m_k - x)"),
-            f"To see it, noisy points at $\\sigma$ = {aim.noise:g} are gathered in {len(aim.centre)} square bins "
-            "and their targets are averaged.",
-            drawn_picture(
-                figures.targets(aim),
-                "targets of denoising",
-                "Left: mean targets of bins (blue) over the exact score (grey). Right: all targets in one bin, the "
-                "one nearest to a saddle, by the component that their clean point belongs to. They point different "
-                "ways, and their mean (cross) is what a network can learn.",
-            ),
-            _fits(it),
+            *_seen(it),
             "So a network that is told the noise of single points, each of which came from one component, learns "
             "the score of all of them. How the targets scatter about their mean is not its fault: at this noise "
             f"level the score explains {100 * aim.explained:.1f} % of their variance. The rest is the floor.",
         ],
     )
+
+
+def _seen(it: LearningMeasured) -> list[Block]:
+    """The mean targets, if there are."""
+    aim = it.targets
+    gathered = f"To see it, noisy points at $\\sigma$ = {aim.noise:g} are gathered in square bins"
+    if not len(aim.centre):
+        return [f"{gathered}. Here there are too few points to fill a bin: raise `target_points`."]
+    return [
+        f"{gathered}, {len(aim.centre)} of them, and their targets are averaged.",
+        drawn_picture(
+            figures.targets(aim),
+            "targets of denoising",
+            "Left: mean targets of bins (blue) over the exact score (grey). Right: all targets in one bin, the "
+            "one nearest to a saddle, by the component that their clean point belongs to. They point different "
+            "ways, and their mean (cross) is what a network can learn.",
+        ),
+        _fits(it),
+    ]
 
 
 def _fits(it: LearningMeasured) -> Table:
@@ -88,8 +102,9 @@ def _floor(it: LearningMeasured) -> Chapter:
                 figures.floor(it),
                 "floor of the loss",
                 "Left: the least possible loss (edge of the grey area), the loss of the trained networks, and what "
-                "it costs to guess no noise. Right: the difference, with standard errors over the networks.",
+                "it costs to guess no noise. Right: the difference of the first two, with errors over the networks.",
             ),
+            *_beyond(it),
             "The difference is what there is to learn, because it is the squared error of the score itself:",
             Formula(r"L(s_\theta) - L^* = \sigma^2\, E\,\|s_\theta - \nabla \ln p_\sigma\|^2"),
             "Measured both ways for one network, as a difference of losses on the same pairs and as the error of "
@@ -98,21 +113,39 @@ def _floor(it: LearningMeasured) -> Chapter:
     )
 
 
+def _beyond(it: LearningMeasured) -> list[str]:
+    """A sentence if the networks are worse than no network at the smallest noise."""
+    floor, (gap, error) = it.floors[0], mean_and_error(it.above["denoising"][0])
+    loss, doubt = floor.value + gap, math.hypot(floor.standard_error, error)
+    if loss <= 2.0 or math.isnan(doubt):
+        return []
+    resolved = "" if loss - 2 * doubt > 2 else ", though not by more than two of its errors"
+    return [
+        f"At noise {it.noise[0]:.3g} the networks' loss, {loss:.3f} ± {doubt:.3f}, lies above the 2 of guessing no "
+        f"noise{resolved}: hardly anything can be known of the noise there, and what the networks get wrong, "
+        f"{gap:.3f}, costs more than knowing it would save."
+    ]
+
+
 def _training(it: LearningMeasured) -> Chapter:
     start, end = mean_and_error(it.curves["denoising"].values[0]), mean_and_error(it.at_end("denoising"))
+    middle = len(it.loss) // 2
+    still = float(it.curves["denoising"].values[middle].mean())
+    finished = abs(it.loss[middle] - it.loss[-1]) < _LITTLE * it.loss[-1] and still > 2 * end[0]
+    looks = ": a curve that looks finished long before it is" if finished else ""
     return Chapter(
         "What a training curve shows, and what it hides",
         [
             f"{it.task.members} networks with {it.task.width} units in each of three layers were trained for "
             f"{it.task.steps} steps of {it.task.batch} fresh points each. The loss went from {it.loss[0]:.3f} to "
-            f"{it.loss[-1]:.3f}, {1 - it.loss[-1] / it.loss[0]:.0%} less: a curve that looks finished long before "
-            f"it is. Its floor is {it.floor.value:.3f} ± {it.floor.standard_error:.3f}. What lies above the floor "
-            f"went from {with_error(start)} to {with_error(end)}, {1 - end[0] / start[0]:.0%} less.",
+            f"{it.loss[-1]:.3f}, {1 - it.loss[-1] / it.loss[0]:.0%} less{looks}. Its floor "
+            f"is {it.floor.value:.3f} ± {it.floor.standard_error:.3f}. What lies above the floor went "
+            f"from {with_error(start)} to {with_error(end)}, {1 - end[0] / start[0]:.0%} less.",
             drawn_picture(
                 figures.training(it),
                 "loss and loss above the floor",
                 "The same training: the loss with its floor (left), and the loss above the floor on a logarithmic "
-                "scale (right), with standard errors over the networks.",
+                "scale (right), with errors over the networks.",
             ),
         ],
     )
@@ -131,15 +164,15 @@ def _field(it: LearningMeasured) -> Chapter:
             drawn_picture(
                 figures.fields(it, network, shown),
                 "learned and exact field",
-                "Directions of the exact score (white) and of the learned one (orange) at four levels of noise, "
-                "over the size of the error in units of the noise. White lines: where the density is $e^{-2}$ and "
+                "Directions of the exact score (thick, grey) and of the learned one (thin, black) at four levels of "
+                "noise, over the size of the error in units of the noise. Lines: where the density is $e^{-2}$ and "
                 "$e^{-6}$ of its peak.",
             ),
             drawn_picture(
                 figures.where_it_errs(it),
                 "error by density",
                 "Squared error of the learned noise at evenly spread points, by how rare data are there, at noise "
-                f"{it.band_noise:g}, with standard errors over the networks. From left to right data become rare.",
+                f"{it.band_noise:g}, with errors over the networks. From left to right data become rare.",
             ),
         ],
     )
@@ -165,7 +198,7 @@ def _objectives(it: LearningMeasured) -> Chapter:
                 figures.objectives(it),
                 "four objectives",
                 "Loss above the floor against steps, against seconds of computing (dotted: where the cheapest has "
-                "made all its steps), and by noise level at the end; standard errors over the networks.",
+                "made all its steps), and by noise level at the end; errors over the networks.",
             ),
             _costs(it),
         ],
@@ -189,8 +222,8 @@ def _costs(it: LearningMeasured) -> Table:
         rows,
         "Cost: median time of a step, without drawing points or computing the true score, as a multiple of the "
         f"cheapest. Gap: loss above the floor, averaged over the training times, after {it.task.steps} steps and "
-        "after the time that the cheapest needs for them, with standard errors over the networks. Times depend on "
-        "the machine; gaps at equal steps do not.",
+        "after the time that the cheapest needs for them, with errors over the networks, not of the times. Times "
+        "depend on the machine; gaps at equal steps do not.",
     )
 
 
@@ -202,6 +235,7 @@ def _limits(it: LearningMeasured) -> Chapter:
             "and as many as there are coordinates elsewhere. The learning rate is one for all objectives and was "
             "not tuned for each. Data are drawn afresh at every step, so no network can memorise; with a finite "
             "set the best denoiser is that of the set itself, and a loss far below the floor of the law would mean "
-            "memorisation.",
+            "memorisation. Errors over the networks are half of what a 95 % Student interval reaches to either side: "
+            "standard errors, widened because the networks are few.",
         ],
     )

@@ -9,7 +9,6 @@ import torch
 
 from equigen.labs.lab import Conclusion
 from equigen.labs.plane.learning_measuring import BANDS, LearningMeasured, mean_and_error
-from equigen.labs.plane.setting import told
 
 __all__ = ["NAMES", "decide", "learning_answer", "with_error"]
 
@@ -21,22 +20,46 @@ NAMES = {
 }
 """Words for the objectives."""
 
-_LEAVES = {
-    "explicit": "In multiples of this gap, explicit score matching, which is told the true score, leaves",
-    "implicit": "Implicit score matching with the exact divergence leaves",
-    "probed": "With a random probe instead it leaves",
+_SUBJECTS = {
+    "explicit": "Explicit score matching, which is given the true score for nothing,",
+    "implicit": "Implicit score matching with the exact divergence",
+    "probed": "Implicit score matching with one random probe instead",
 }
 
 
 def decide(it: LearningMeasured) -> dict[str, Conclusion]:
     """The statements that the numbers decide, under short names."""
-    within, above = Conclusion.within, Conclusion.above
-    fit = it.targets.fits["posterior"]
-    wrong = it.targets.fits["prior"]
+    above = Conclusion.above
     gap = it.at_end("denoising")
     fallen = torch.log10(it.curves["denoising"].values[0] / gap)
     sparse = torch.log10(it.bands[-1] / it.bands[0])
     found = {
+        "floor": above(
+            "the objective cannot reach 0: its floor is over 1 % of what guessing no noise costs",
+            it.floor.value / 2,
+            it.floor.standard_error / 2,
+            0.01,
+        ),
+        "above": above(
+            "the trained networks' loss is above that of the exact denoiser on the same points, the floor",
+            *mean_and_error(it.excess),
+            0.0,
+        ),
+        "learned": above("training brings the loss nearer its floor (powers of ten)", *mean_and_error(fallen), 0.0),
+        "sparse": above(
+            "the learned score errs more where data are rare than in the dense half (powers of ten)",
+            *mean_and_error(sparse),
+            0.0,
+        ),
+    }
+    return {**_targets(it), **found, **_contests(it)}
+
+
+def _targets(it: LearningMeasured) -> dict[str, Conclusion]:
+    within = Conclusion.within
+    fit = it.targets.fits["posterior"]
+    wrong = it.targets.fits["prior"]
+    return {
         "pull": within(
             "near a point the mean of the targets is the responsibility-weighted pull (slope)",
             fit.slope,
@@ -54,21 +77,7 @@ def decide(it: LearningMeasured) -> dict[str, Conclusion]:
         "wrong": within(
             "pulls weighted with the mixture's weights would do as well (slope)", wrong.slope, wrong.error, 1.0, 0.03
         ),
-        "floor": above(
-            "the objective cannot reach 0: its floor is over 1 % of what guessing no noise costs",
-            it.floor.value / 2,
-            it.floor.standard_error / 2,
-            0.01,
-        ),
-        "above": above("the trained networks' loss is above that floor", *mean_and_error(gap), 0.0),
-        "learned": above("training brings the loss nearer its floor (powers of ten)", *mean_and_error(fallen), 0.0),
-        "sparse": above(
-            "the learned score errs more where data are rare than in the dense half (powers of ten)",
-            *mean_and_error(sparse),
-            0.0,
-        ),
     }
-    return {**found, **_contests(it)}
 
 
 def _contests(it: LearningMeasured) -> dict[str, Conclusion]:
@@ -86,52 +95,65 @@ def _contests(it: LearningMeasured) -> dict[str, Conclusion]:
 
 def learning_answer(it: LearningMeasured, said: Mapping[str, Conclusion]) -> str:
     """The paragraph, as the numbers have it."""
-    fit = it.targets.fits["posterior"]
     start, end = mean_and_error(it.curves["denoising"].values[0]), mean_and_error(it.at_end("denoising"))
     share = 100 * it.floor.value / 2
-    sentences = [
-        told(
-            said["floor"],
-            f"No. Its floor, averaged over the training times, is {it.floor.value:.3f}, {share:.0f} % of the 2 that "
-            "guessing no noise costs: the noisy point does not give the clean one away, and no network changes "
-            "that.",
-            f"Nearly: its floor is {it.floor.value:.2g}, {share:.2g} % of the 2 that guessing no noise costs, "
-            "because at these noise levels the noisy point gives the clean one away.",
-        ),
-        told(
-            said["pull"],
-            "Denoising is a regression onto $-z/\\sigma$, and the mean of these targets near a point is the "
-            f"responsibility-weighted pull of all modes (slope {fit.slope:.3f} ± {fit.error:.3f}), though no target "
-            "is.",
-            "The mean of the targets $-z/\\sigma$ near a point is NOT the responsibility-weighted pull here (slope "
-            f"{fit.slope:.3f} ± {fit.error:.3f}): one of the formulas is wrong.",
-        ),
-        told(
-            said["learned"],
-            f"What training removes is the gap above the floor, from {start[0]:.3f} to {with_error(end)}, while the "
-            f"loss itself went from {it.loss[0]:.2f} to {it.loss[-1]:.2f}.",
-            f"Training did not narrow the gap above the floor: {start[0]:.3f} at first, {with_error(end)} at last.",
-        ),
-    ]
-    sentences += [_beside(it, said, name) for name in ("explicit", "implicit", "probed")]
-    sentences.append(
-        told(
-            said["sparse"],
-            f"The learned score errs {10 ** said['sparse'].measured:.0f} times more (squared) where under "
-            f"{BANDS[-2]:.1%} of the data lie than in their dense half.",
-            "The learned score errs no more where data are rare than in the dense half.",
-        )
+    return " ".join(
+        [
+            said["floor"].told(
+                "No: whatever the network, the loss stays above a floor. Averaged over the noise levels of training it "
+                f"is {it.floor.value:.3f}, {share:.0f} % of the 2 that guessing no noise costs, because the noisy "
+                "point does not give the clean one away.",
+                f"Nearly: the least that the loss can be is {it.floor.value:.2g}, {share:.2g} % of the 2 that guessing "
+                "no noise costs, because at these noise levels the noisy point gives the clean one away.",
+            ),
+            _regression(it, said),
+            said["learned"].told(
+                "What training narrows is the gap between loss and floor, which is the squared error of the learned "
+                f"score: from {start[0]:.3f} to {with_error(end)}, while the loss itself went from {it.loss[0]:.2f} to "
+                f"{it.loss[-1]:.2f}.",
+                "Training did not narrow the gap between loss and floor, which is the squared error of the learned "
+                f"score: {start[0]:.3f} at first, {with_error(end)} at last.",
+            ),
+            *(_beside(said, name) for name in _SUBJECTS),
+            said["sparse"].told(
+                f"The squared error of the learned score is {10 ** said['sparse'].measured:.0f} times larger where the "
+                f"density is lower than at all but {BANDS[-2]:.1%} of the data than in their dense half.",
+                "The learned score errs no more where data are rare than in their dense half.",
+            ),
+        ]
     )
-    return " ".join(sentences)
 
 
-def _beside(it: LearningMeasured, said: Mapping[str, Conclusion], name: str) -> str:
-    parts = []
-    for budget, values in (("steps", it.at_end), ("time", it.at_equal_time)):
-        ratio = mean_and_error(values(name))[0] / mean_and_error(values("denoising"))[0]
-        doubt = ", which is not resolved from 1" if said[f"{name} {budget}"].verdict == "not resolved" else ""
-        parts.append(f"{ratio:.2g} after equal {budget}{doubt}")
-    return f"{_LEAVES[name]} {' and '.join(parts)}."
+def _regression(it: LearningMeasured, said: Mapping[str, Conclusion]) -> str:
+    fit = it.targets.fits["posterior"]
+    if not len(it.targets.centre):
+        return "What the mean target near a point is was not measured: there are too few points to fill a bin."
+    slope = f"slope of the one on the other {fit.slope:.3f} ± {fit.error:.3f}"
+    return said["pull"].told(
+        "A network that denoises is fitted to the targets $-z/\\sigma$, where $\\sigma z$ is the noise that was added. "
+        "Single targets point anywhere, but their mean near a point is the score of the noisy data, the direction in "
+        "which their density rises fastest: the pull of all components, each weighted with the probability that the "
+        "point came from it "
+        f"({slope}).",
+        "The mean of the targets $-z/\\sigma$ near a point is NOT the pull of all components, each weighted with the "
+        f"probability that the point came from it ({slope}): one of the formulas is wrong.",
+    )
+
+
+def _beside(said: Mapping[str, Conclusion], name: str) -> str:
+    """How far from the floor another objective ends, in gaps of denoising."""
+    parts, open_at = [], []
+    for budget, words in (("steps", "equal steps"), ("time", "equal time on this machine")):
+        one = said[f"{name} {budget}"]
+        if one.verdict == "not resolved":
+            open_at.append(words)
+        else:
+            way, floor = "farther from" if one.holds else "nearer to", "it" if parts else "the floor than denoising"
+            parts.append(f"{10 ** abs(one.measured):.2g} times {way} {floor} after {words}")
+    said_of = [f"ends {' and '.join(parts)}"] if parts else []
+    if open_at:
+        said_of.append(f"cannot be told from denoising after {' and after '.join(open_at)}")
+    return f"{_SUBJECTS[name]} {' and '.join(said_of)}."
 
 
 def with_error(found: tuple[float, float]) -> str:

@@ -6,11 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from torch import Tensor
 
 from equigen.diffusion.denoiser import Denoiser
 from equigen.labs.plane.direction import box
+from equigen.labs.plane.frame import true_to_scale
 from equigen.labs.plane.learning_concluding import NAMES
 from equigen.labs.plane.learning_measuring import BANDS, LearningMeasured, mean_and_error
 from equigen.labs.plane.smoothing import smoothed
@@ -18,6 +21,9 @@ from equigen.labs.plane.targets import Targets
 from equigen.report.drawing import BLUE, GREY, ORANGE, STYLES, TEXT, canvas, dress, legend, plain_log_ticks, png
 
 __all__ = ["fields", "floor", "objectives", "targets", "training", "where_it_errs"]
+
+# Pale, so that arrows in grey and black are seen on all of it.
+_ERROR = ListedColormap(colormaps["YlOrBr"](np.linspace(0.0, 0.5, 256)))
 
 
 def targets(it: Targets) -> bytes:
@@ -29,12 +35,14 @@ def targets(it: Targets) -> bytes:
     left.quiver(*it.centre[some].T, *it.score[some].T, color=GREY, label="score", **{**form, "width": 0.009})
     left.quiver(*it.centre[some].T, *it.mean[some].T, color=BLUE, label="mean target", **form)
     left.plot(*it.place, marker="s", ms=9, mfc="none", mec=ORANGE, mew=1.6, linestyle="none", label="bin shown right")
-    left.set_aspect("equal")
+    true_to_scale(left, it.centre.amin(0), it.centre.amax(0) + 1e-12)
     legend(left)
     dress(left, "first coordinate", "second coordinate")
     for k in range(int(it.origin.max()) + 1 if len(it.origin) else 0):
         colour, marker = STYLES[k % len(STYLES)]
         own = it.sample[it.origin == k]
+        if not len(own):
+            continue
         right.scatter(*own.T, s=11, color=colour, marker=marker, alpha=0.6, linewidths=0, label=f"from {k + 1}")
     right.scatter(*it.sample.mean(0), marker="P", s=110, color="w", edgecolors="k", zorder=5, label="mean")
     right.axhline(0, color=GREY, linewidth=0.7)
@@ -131,7 +139,7 @@ def fields(it: LearningMeasured, network: Denoiser, noise: tuple[float, ...]) ->
             x.numpy(),
             y.numpy(),
             error.reshape(60, 60).T.numpy(),
-            cmap="cividis",
+            cmap=_ERROR,
             vmin=0,
             vmax=1,
             shading="nearest",
@@ -139,13 +147,16 @@ def fields(it: LearningMeasured, network: Denoiser, noise: tuple[float, ...]) ->
         )
         height = law.log_prob(points).reshape(60, 60).T
         peak = float(law.log_prob(law.means).max())
-        axes.contour(x, y, height, levels=[peak - 6, peak - 2], colors="w", linewidths=0.8)
+        axes.contour(x, y, height, levels=[peak - 6, peak - 2], colors="k", linewidths=0.7)
         x, y = (torch.linspace(float(low[i]), float(high[i]), 13, dtype=torch.float64)[1:-1] for i in range(2))
         points = torch.cartesian_prod(x, y)
-        for score, colour, width in ((law.score(points), "w", 0.008), (_score(network, points, sigma), ORANGE, 0.004)):
+        for score, colour, width in (
+            (law.score(points), "#8c8c8c", 0.008),
+            (_score(network, points, sigma), "k", 0.003),
+        ):
             unit = score / score.norm(dim=1, keepdim=True)
-            axes.quiver(*points.T, *unit.T, color=colour, width=width, scale=17, pivot="tail")
-        axes.set_aspect("equal")
+            axes.quiver(*points.T, *unit.T, color=colour, width=width, scale=17, pivot="tail", angles="xy")
+        true_to_scale(axes, low, high)
         axes.set_title(f"noise {sigma:.3g}", fontsize=TEXT)
         dress(axes, "first coordinate", "second coordinate")
         axes.grid(visible=False)

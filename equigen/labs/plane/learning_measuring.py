@@ -24,6 +24,7 @@ from equigen.labs.plane.objectives import OBJECTIVES, noised
 from equigen.labs.plane.smoothing import smoothed
 from equigen.labs.plane.targets import Targets, binned
 from equigen.labs.plane.training import Curve, Task, train
+from equigen.metrics.floor import mean_interval
 
 __all__ = ["BANDS", "LearningMeasured", "first_member", "learning_measured", "mean_and_error"]
 
@@ -44,6 +45,8 @@ class LearningMeasured:
             noise and averaged over the training times.
         loss: the denoising loss itself at the same steps for the networks trained on it, mean over members.
         floor: the least that loss can be, averaged over the training times.
+        excess: the loss of the networks trained on it less that of the exact denoiser on the same points, at the end,
+            (members,).
         noise: levels, ascending, (L,).
         floors: the floor at each level.
         above: by objective, the loss above the floor at each level, (L, members).
@@ -57,6 +60,7 @@ class LearningMeasured:
     curves: Mapping[str, Curve]
     loss: tuple[float, ...]
     floor: Estimate
+    excess: Tensor
     noise: tuple[float, ...]
     floors: tuple[Estimate, ...]
     above: Mapping[str, Tensor]
@@ -104,6 +108,7 @@ class LearningMeasured:
             "seconds_of_equal_time": self.budget,
             "denoising_loss": self.loss,
             "floor": self.floor,
+            "above_floor_paired": self.excess.tolist(),
             "by_noise": {
                 "noise": self.noise,
                 "floor": self.floors,
@@ -121,15 +126,19 @@ class LearningMeasured:
 
 
 def mean_and_error(values: Tensor) -> tuple[float, float]:
-    """The mean over members, and its standard error; NaN for one member.
+    """The mean over members, and its error: half of what the 95 % Student interval reaches to either side.
+
+    Two of these errors hold the mean with 95 % however few the members are; NaN for one member.
 
     Example:
-        >>> mean_and_error(torch.tensor([1.0, 3.0]))
-        (2.0, 1.0)
+        >>> mean_and_error(torch.tensor([1.0, 3.0]))                          # 12.706 standard errors over two
+        (2.0, 6.353)
     """
-    values = values.double()
-    error = float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return float(values.mean()), error
+    mean = float(values.double().mean())
+    if len(values) < 2 or not math.isfinite(mean):
+        return mean, math.nan
+    _, (low, high) = mean_interval(values.tolist())
+    return mean, (high - low) / 4
 
 
 def learning_measured(
@@ -152,14 +161,17 @@ def learning_measured(
     x = noised(task.schedule, *held[:3])
     lost = ratio * (held.exact - held.x_0).square().sum(1)
 
-    losses: list[float] = []
+    losses: list[Tensor] = []
+
+    def of_each(values: Tensor) -> Tensor:
+        return values.reshape(task.members, -1).mean(1)
 
     @torch.no_grad()
     def measure(name: str, denoiser: Denoiser) -> Tensor:
         found = denoiser(x, held.t)
         if name == "denoising":
-            losses.append(float((ratio * (found - held.x_0).square().sum(1)).mean()))
-        return (ratio * (found - held.exact).square().sum(1)).reshape(task.members, -1).mean(1)
+            losses.append(of_each(ratio * (found - held.x_0).square().sum(1)))
+        return of_each(ratio * (found - held.exact).square().sum(1))
 
     curves = train(task, tuple(OBJECTIVES), measure, tell)
     tell("noise levels")
@@ -170,8 +182,9 @@ def learning_measured(
     return LearningMeasured(
         task,
         curves,
-        tuple(losses),
+        tuple(float(one.mean()) for one in losses),
         Estimate(float(lost.mean()), float(lost.std()) / math.sqrt(len(lost))),
+        losses[-1] - of_each(lost),
         tuple(noise),
         tuple(loss_floor(task.law, task.schedule, t, n=4 * _LEVEL, seed=seed) for t in noise),
         {name: torch.stack([_above_at(task, curve.network, t) for t in noise]) for name, curve in curves.items()},

@@ -13,6 +13,8 @@ from equigen.labs.plane.critical_points import CriticalPoints, ascended, covaria
 
 __all__ = ["Far", "Path", "at_level", "far", "path", "rank_correlation"]
 
+_ALIKE = 1e-6  # relative difference of pulls that makes none to the slope
+
 
 @dataclass(frozen=True)
 class Path:
@@ -42,6 +44,7 @@ class Far:
         slope: d|score| / d distance at the far end of each ray, (R,).
         error: of the slope: what half the distance changes it by, (R,).
         expected: |C_k^-1 u| of the component with the largest variance along the ray, (R,).
+        taken: responsibility of that component, and of others that pull alike, on the last half of each ray, (R,).
     """
 
     bearing: Tensor
@@ -50,6 +53,7 @@ class Far:
     slope: Tensor
     error: Tensor
     expected: Tensor
+    taken: Tensor
 
 
 def at_level(law: GaussianMixture, found: CriticalPoints, n: int, seed: int) -> tuple[float, float, float]:
@@ -108,42 +112,49 @@ def far(law: GaussianMixture, rays: int = 72, reach: float = 1e5) -> Far:
     Args:
         law: over (2,).
         rays: their number.
-        reach: length of the rays, in deviations of the widest component.
+        reach: length of the rays, in deviations of the widest component; or in halves of the distance from the mean to
+            the farthest component, if that is longer.
 
-    Error: relative 1 / reach, more on rays near which two components change places.
+    Error: relative 1 / reach, more on rays near which two components change places: there `taken` is not 1.
 
     Example:
         >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.tensor([4.0]))
-        >>> round(far(law).slope[0].item(), 9)
-        0.25
+        >>> found = far(law)
+        >>> round(found.slope[0].item(), 9), found.taken[0].item()
+        (0.25, 1.0)
     """
     widest = covariances(law)[int(law.components.values.amax(1).argmax())]
     axis = torch.linalg.eigh(widest).eigenvectors[:, -1]
     bearing = torch.atan2(axis[1], axis[0]) + torch.arange(rays, dtype=torch.float64) * (2 * math.pi / rays)
     u = torch.stack([bearing.cos(), bearing.sin()], dim=1)
-    spread = float(law.components.values.max().sqrt())
-    distance = spread * torch.cat([torch.linspace(0.0, 10.0, 201).double(), reach * torch.tensor([0.25, 0.5, 1.0])])
     middle = law.weights @ law.means
+    spread = max(float(law.components.values.max().sqrt()), float((law.means - middle).norm(dim=1).max()) / 2)
+    distance = spread * torch.cat([torch.linspace(0.0, 10.0, 201).double(), reach * torch.tensor([0.25, 0.5, 1.0])])
     x = middle + distance[:, None, None] * u
     magnitude = law.score(x.reshape(-1, 2)).norm(dim=1).reshape(len(distance), rays)
     near, slope = ((magnitude[k] - magnitude[k - 1]) / (distance[k] - distance[k - 1]) for k in (-2, -1))
     precision = torch.linalg.inv(covariances(law))
     pull = torch.einsum("kij,rj->rki", precision, u)
     weakest = torch.einsum("ri,rki->rk", u, pull).argmin(1)
+    widest_pull = pull[torch.arange(rays), weakest]
+    alike = (pull - widest_pull[:, None]).norm(dim=2) <= _ALIKE * widest_pull.norm(dim=1, keepdim=True)
+    ends = law.responsibilities(x[-2:].reshape(-1, 2)).reshape(2, rays, -1)
     return Far(
         bearing.rad2deg() % 360,
         distance,
         magnitude,
         slope,
         (slope - near).abs(),
-        pull[torch.arange(rays), weakest].norm(dim=1),
+        widest_pull.norm(dim=1),
+        (ends * alike).sum(2).amin(0),
     )
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> tuple[float, float]:
-    """Spearman's rank correlation of two vectors (N,), and its standard error 1.03 / sqrt(N - 3).
+    """Spearman's rank correlation r of two vectors (N,), and its standard error (1 - r^2) 1.03 / sqrt(N - 3).
 
-    Source: E. Fieller, H. Hartley, E. Pearson, Tests for rank correlation coefficients, 1957 (sqrt(1.06 / (N - 3))).
+    Source: E. Fieller, H. Hartley, E. Pearson, Tests for rank correlation coefficients, 1957: the error of artanh r is
+    sqrt(1.06 / (N - 3)).
 
     Example:
         >>> rank_correlation(torch.arange(10), torch.arange(10) ** 2)[0]
@@ -151,4 +162,5 @@ def rank_correlation(a: Tensor, b: Tensor) -> tuple[float, float]:
     """
     ranks = [part.argsort().argsort().double() for part in (a, b)]
     correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
-    return round(float(correlation), 12), math.sqrt(1.06 / max(len(a) - 3, 1))
+    found = round(float(correlation), 12)
+    return found, (1 - found**2) * math.sqrt(1.06 / max(len(a) - 3, 1))

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator
 
 from equigen.diffusion.laws.mixture import GaussianMixture
-from equigen.labs.lab import Conclusion, Lab
+from equigen.labs.lab import Lab
 
-__all__ = ["PlaneLab", "told"]
+__all__ = ["PlaneLab"]
 
 _Pair = tuple[float, float]
 
@@ -22,7 +22,7 @@ _COVARIANCES = (((0.4, 0.0), (0.0, 0.4)), ((0.9, 0.6), (0.6, 0.6)), ((0.15, 0.0)
 class PlaneLab(Lab):
     """A lab about a mixture of normal laws in the plane: one round, one long and tilted, one narrow, say."""
 
-    weights: tuple[float, ...] = Field(_WEIGHTS, min_length=1)
+    weights: tuple[float, ...] = Field(_WEIGHTS, min_length=1, max_length=20)
     """Weights of the components, summing to 1."""
     means: tuple[_Pair, ...] = Field(_MEANS, validate_default=True)
     """Means of the components, [x, y] each."""
@@ -32,9 +32,14 @@ class PlaneLab(Lab):
     @field_validator("weights")
     @classmethod
     def _sum_to_one(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        for k, weight in enumerate(weights):
+            if weight <= 0:
+                raise ValueError(
+                    f"should hold positive numbers: leave component {k + 1} out, whose weight is {weight:g}"
+                )
         total = sum(weights)
-        if min(weights) <= 0 or abs(total - 1.0) > 1e-6:
-            raise ValueError(f"should be positive numbers that sum to 1 (they sum to {total:g}): divide by their sum")
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"should sum to 1, and sums to {total:g}: divide each weight by that")
         return weights
 
     @field_validator("means", "covariances")
@@ -60,23 +65,3 @@ class PlaneLab(Lab):
         """The mixture."""
         parts = (self.weights, self.means, self.covariances)
         return GaussianMixture(*(torch.tensor(part, dtype=torch.float64) for part in parts))
-
-
-def told(conclusion: Conclusion, yes: str, no: str) -> str:
-    """One of two sentences, as the verdict is; or that the numbers do not decide.
-
-    Args:
-        conclusion: whose verdict chooses.
-        yes: the sentence if the claim holds.
-        no: the sentence if it does not.
-
-    Example:
-        >>> told(Conclusion.above("the score is large", 1.0, 0.1, 3.0), "It is large.", "It is small.")
-        'It is small.'
-        >>> told(Conclusion.above("the score is large", 1.0, 2.0, 3.0), "It is large.", "It is small.")
-        'Whether the score is large is not resolved here (1 ± 2 against 3).'
-    """
-    if conclusion.verdict == "not resolved":
-        numbers = f"{conclusion.measured:.3g} ± {conclusion.error:.1g} against {conclusion.reference:.3g}"
-        return f"Whether {conclusion.claim} is not resolved here ({numbers})."
-    return yes if conclusion.holds else no

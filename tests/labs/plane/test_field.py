@@ -70,3 +70,11 @@ def test_rank_correlation_sees_only_the_order():
     assert rank_correlation(x, x.exp())[0] == 1.0
     assert rank_correlation(x, -(x**3))[0] == -1.0
     assert abs(rank_correlation(x, x.abs())[0]) < 0.1
+
+
+def test_the_error_of_a_rank_correlation_is_its_spread_over_samples():
+    draws = torch.randn(2, 300, 200, generator=torch.Generator().manual_seed(0))
+    found = [rank_correlation(a, a + 0.5 * b) for a, b in draws.transpose(0, 1)]
+    spread = torch.tensor([value for value, _ in found]).std()
+    assert sum(error for _, error in found) / len(found) == pytest.approx(float(spread), rel=0.2)
+    assert float(spread) < 0.5 * 1.03 / 197**0.5  # which is the error of no correlation

@@ -38,7 +38,7 @@ def shown_paths(scales: Sequence[Scale], caption: str) -> Picture:
             if row == 0:
                 axes.plot(marks, band, color="black", linewidth=1.2, linestyle="--")
                 axes.plot(marks, -band, color="black", linewidth=1.2, linestyle="--")
-                axes.set_title(f"$\\lambda = {scale.base:g}$", fontsize=TEXT)
+                axes.set_title(f"$\\lambda = {scale.label}$", fontsize=TEXT)
             dress(axes, "$t$" if row else "", ("$x$ from a point", "$x$ from two bumps")[row] if k == 0 else "")
     return drawn_picture(png(figure), "paths for each lambda", caption)
 
@@ -58,21 +58,22 @@ def _histogram_rows(figure: Figure, scales: Sequence[Scale], two: bool) -> None:
     for axes, scale in zip(panels, scales, strict=True):
         values = scale.from_bumps if two else scale.from_point
         reach = 3.5 * float(values[:, -1].std())
-        x = torch.linspace(-reach, reach, 300, dtype=torch.float64)
         top = 0.0
         for row, share in enumerate(reversed(_MARKS)):
             k = round(share * MARKS) - 1
             noise = float(scale.formula[k])
-            density = _density(x, noise, two)
             base = top * 1.08
-            height, edges = np.histogram(values[:, k].clamp(-reach, reach).numpy(), 60, (-reach, reach), density=True)
+            own = min(reach, 4.0 * float(values[:, k].std()))  # narrow laws need narrow bars
+            x = torch.linspace(-own, own, 300, dtype=torch.float64)
+            density = _density(x, noise, two)
+            height, edges = np.histogram(values[:, k].clamp(-own, own).numpy(), 60, (-own, own), density=True)
             height, curve = height / float(density.max()), density / density.max()
             axes.stairs(base + height, edges, baseline=base, fill=True, color=_PALE)
-            axes.plot(x, base + curve, color=STYLES[row][0], linewidth=1.2, label=f"t = {float(scale.times[k]):g}")
+            axes.plot(x, base + curve, color=STYLES[row][0], linewidth=1.2, label=f"t = {float(scale.times[k]):.3g}")
             top = base + 1.1
         dress(axes, "$x$", "")
         axes.set_yticks([])
-        axes.set_title(f"$\\lambda = {scale.base:g}$", fontsize=TEXT)
+        axes.set_title(f"$\\lambda = {scale.label}$", fontsize=TEXT)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside right center", fontsize=TEXT - 1, frameon=False)
 
@@ -89,7 +90,7 @@ def variances(scales: Sequence[Scale], caption: str) -> Picture:
     figure = canvas(8.4, 3.6)
     left, right = figure.subplots(1, 2)
     for shift, (scale, (colour, marker)) in enumerate(zip(scales, _styles(len(scales)), strict=True)):
-        name = f"$\\lambda = {scale.base:g}$"
+        name = f"$\\lambda = {scale.label}$"
         left.plot(scale.times, scale.formula, color=colour, linewidth=1.0)
         left.plot(scale.times, scale.variance, color=colour, marker=marker, markersize=4, linestyle="none", label=name)
         ratio, error = scale.variance / scale.formula, 2.0 * scale.error / scale.formula
@@ -116,7 +117,7 @@ def saturation(found: Sequence[Scale], caption: str) -> Picture:
         axes.plot(scale.times, scale.formula, color=colour, linewidth=1.0)
         axes.errorbar(
             scale.times, scale.variance, 2.0 * scale.error, color=colour, marker=marker, markersize=4, capsize=2,
-            linestyle="none", label=f"$\\lambda = {scale.base:g}$",
+            linestyle="none", label=f"$\\lambda = {scale.label}$",
         )  # fmt: skip
     dress(axes, "$t$", "variance from a point")
     axes.set_ylim(bottom=0.0)
@@ -135,7 +136,7 @@ def memory(scales: Sequence[Scale], caption: str) -> Picture:
         left.plot(time, spread / scale.schedule.sigma(time) ** 2, color=colour, linewidth=1.0)
         ends = scale.from_bumps[:, 3::4]
         share = (start[:, None] * ends).mean(0) ** 2 / (start.square().mean() * ends.square().mean(0))
-        name = f"$\\lambda = {scale.base:g}$"
+        name = f"$\\lambda = {scale.label}$"
         left.plot(
             times[3::4], share / (1 - share), color=colour, marker=marker, markersize=4, linestyle="none", label=name
         )

@@ -35,7 +35,8 @@ def _process(found: Found, paths: int, steps: int) -> Chapter:
             "At $\\lambda = 1$ this is Brownian motion. Above 1 the noise grows, so that little happens early and "
             "much late; below 1 it dies away.",
             f"Here it is simulated: {paths} paths for each $\\lambda$, by {steps} steps of the Euler-Maruyama method, "
-            "$x_{k+1} = x_k + \\lambda^{t_k} \\sqrt{h} z_k$, which knows $\\lambda^t$ and no formula of a variance. "
+            "$x_{k+1} = x_k + \\lambda^{t_k + h/2} \\sqrt{h} z_k$ with the strength in "
+            "the middle of each step, which knows $\\lambda^t$ and no formula of a variance. "
             "Half of the story starts in a point, the other in a law with two bumps, $\\frac{1}{2} N(-1.5, 0.4^2) + "
             "\\frac{1}{2} N(1.5, 0.4^2)$. All $\\lambda$ see the same normals $z_k$: what differs is their scale "
             "alone.",
@@ -57,7 +58,7 @@ def _process(found: Found, paths: int, steps: int) -> Chapter:
 def _variance(found: Found, paths: int) -> Chapter:
     rows = [
         [
-            f"{scale.base:g}",
+            scale.label,
             f"{float(scale.variance[k]):.4g} ± {float(scale.error[k]):.2g}",
             f"{float(scale.formula[k]):.4g}",
             f"{float(scale.method[k]):.4g}",
@@ -84,7 +85,7 @@ def _variance(found: Found, paths: int) -> Chapter:
             Table(
                 ["lambda", "measured at t = 1", "formula", "of the method"], rows,
                 f"Variance from a point over {paths} paths, ± a standard error. The method's own variance is a sum, $h "
-                "\\sum \\lambda^{2 t_k}$; its distance from the integral shrinks with the step $h$.",
+                "\\sum \\lambda^{2 t_k + h}$; its distance from the integral shrinks with the square of the step $h$.",
             ),
             f"The largest of all deviations, over all $\\lambda$ and times, is {worst:.1f} standard errors.",
         ],
@@ -114,7 +115,7 @@ def _saturation(found: Found) -> Chapter:
     for scale, left in zip(found.long, found.long_left, strict=True):
         limit = -0.5 / math.log(scale.base)
         lines.append(
-            f"For $\\lambda = {scale.base:g}$ the limit is {limit:.4f}. At $t = {float(scale.times[-1]):.2f}$ the "
+            f"For $\\lambda = {scale.label}$ the limit is {limit:.4f}. At $t = {float(scale.times[-1]):.3g}$ the "
             f"paths have {float(scale.variance[-1]):.4f} ± {float(scale.error[-1]):.4f}; at $t = 1$ the formula gives "
             f"{100 * (1 - scale.base**2):.0f} % of the limit, so that a simulation up to 1 would not show it. The "
             f"signal-to-noise ratio stays above {left.snr * float(scale.formula[-1]) / limit:.2f}."
@@ -169,7 +170,7 @@ def _memory(found: Found) -> Chapter:
 
 def _row(scale: Scale, left: Forgetting) -> list[str]:
     return [
-        f"{scale.base:g}",
+        scale.label,
         f"{float(scale.times[-1]):.3g}",
         f"{left.snr:.3g}",
         f"{left.same_side:.3f} ± {left.same_side_error:.3f}",

@@ -126,13 +126,13 @@ def knobs(found: Sweeps, caption: str) -> Picture:
     return drawn_picture(png(figure), "prior mismatch, stopping and sampling noise", caption)
 
 
-def overshooting(found: Sequence[Overshoot], variance: float, caption: str) -> Picture:
+def overshooting(found: Sequence[Overshoot], recursion: Mapping[int, float], variance: float, caption: str) -> Picture:
     """The variance of samples of normal data against the tutorial's number of grid points, by how they end."""
     figure = canvas(6.4, 3.4)
     axes = figure.subplots()
     points = [one.points for one in found]
     axes.axhline(variance, color=GREY, linewidth=1.4, linestyle=":", label="data")
-    axes.plot(points, [one.predicted for one in found], color=ORANGE, linewidth=1.0)
+    axes.plot(list(recursion), list(recursion.values()), color=ORANGE, linewidth=1.0)
     for label, (colour, marker), style, values in (
         ("overshooting", STYLES[1], "none", [one.overshot for one in found]),
         ("noisy at $t_{min}$", STYLES[0], "-", [one.noisy for one in found]),

@@ -42,6 +42,7 @@ __all__ = [
     "ends",
     "overshoot",
     "parts",
+    "recursion",
     "sampled",
 ]
 
@@ -246,17 +247,27 @@ def overshoot(points: int, n: int, seed: int, variance: float = 0.01, base: floa
         denoised = denoiser(x, times[-1])
     right = variance + float(schedule.sigma(times[-1])) ** 2
     overshot, noisy, clean = (float(one.square().mean()) for one in (over, x, denoised))
-    return Overshoot(points, overshot, _recursion(schedule, times, variance), noisy, clean, right, math.sqrt(2.0 / n))
+    return Overshoot(points, overshot, recursion(points, variance, base), noisy, clean, right, math.sqrt(2.0 / n))
 
 
-def _recursion(schedule: GeometricNoise, times: Tensor, variance: float) -> float:
-    """The variance after the tutorial's N steps, the last of them without noise and as long as the one before."""
-    sigma_squared, g_squared = schedule.sigma(times) ** 2, schedule.diffusion(times) ** 2
+def recursion(points: int, variance: float = 0.01, base: float = 25.0) -> float:
+    """The variance after the tutorial's N steps, the last of them without noise and as long as the one before.
+
+    Args:
+        points: N.
+        variance: c, of the data.
+        base: of the process.
+    """
+    schedule = GeometricNoise(base, t_min=1e-3)
+    times = UniformGrid()(schedule, points - 1)
     h = -times.diff()
-    v = sigma_squared[0]
-    for k in range(len(h)):
-        v = (1.0 - g_squared[k] * h[k] / (variance + sigma_squared[k])) ** 2 * v + g_squared[k] * h[k]
-    return float((1.0 - g_squared[-1] * h[-1] / (variance + sigma_squared[-1])) ** 2 * v)
+    added = (schedule.diffusion(times[:-1]) ** 2 * h).tolist()
+    last = float(schedule.diffusion(times[-1]) ** 2 * h[-1])
+    wide = (variance + schedule.sigma(times) ** 2).tolist()
+    v = wide[0] - variance
+    for k, more in enumerate(added):
+        v = (1.0 - more / wide[k]) ** 2 * v + more
+    return (1.0 - last / wide[-1]) ** 2 * v
 
 
 def _apart(x: LineLaw, y: LineLaw) -> tuple[float, float]:

@@ -34,6 +34,7 @@ _REACH = 8.0  # standard deviations of a step's noise
 _FAINT = 1e-14  # of the largest density, below which points are left out
 _MOST = 20_000  # points of a density
 _LAST = 8193  # points of a table
+_CARRIED = 16385  # points of a table that a map carries along
 _NODES = 513  # of the integral over the start
 
 
@@ -101,7 +102,7 @@ def law_by_exact_reversal(data: GaussianMixture, schedule: Schedule, start: Gaus
 
 
 def _carried(solver: Solver | AdaptiveSolver, denoiser: Denoiser, start: GaussianMixture, times: Tensor) -> LineLaw:
-    table = line_law(start)
+    table = line_law(start, _CARRIED)
     end = integrate(solver, denoiser, table.points[:, None], times)[:, 0]
     if bool((end.diff() > 0).all()):
         return LineLaw(end, table.cdf)

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from equigen.metrics.by_evaluations import SolverComparison, SolverCurve
 from equigen.report.drawing import GREY, STYLES, TEXT, canvas, dress, plain_log_ticks, png
 
-__all__ = ["distance_against_evaluations", "spread"]
+__all__ = ["distance_against_evaluations", "leader", "spread"]
 
 _MOST = 300  # times the least value: what is worse leaves the picture
 _HEIGHT = 2.9  # of a panel, in inches
 _LINE = 0.075  # of a panel's height: the least distance of two names
+_NAMES = 1.04  # of a panel's width: where they begin
 
 
 def distance_against_evaluations(comparison: SolverComparison) -> bytes:
@@ -73,23 +74,35 @@ def _seen(curve: SolverCurve, name: str) -> list[float]:
 
 
 def _names(axes: Axes, names: Sequence[tuple[str, str]], ends: Sequence[tuple[float, float]]) -> None:
-    """Names in the right margin at the heights of the ends, moved apart, each tied to its end by a thin line."""
+    """Names in the right margin in the order of the ends, moved apart, each tied to its end by a thin line."""
     axes.set_xlim(*axes.get_xlim())
     axes.set_ylim(*axes.get_ylim())
     place = axes.transData + axes.transAxes.inverted()
-    heights = spread([float(place.transform(end)[1]) for end in ends], _LINE)
-    for (name, colour), end, height in zip(names, ends, heights, strict=True):
-        axes.annotate(
-            name,
-            xy=end,
-            xytext=(1.03, height),
-            textcoords="axes fraction",
-            fontsize=TEXT - 1,
-            color=colour,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.7, "shrinkA": 1, "shrinkB": 4},
-        )
+    seen = [(float(x), min(1.0, max(0.0, float(y)))) for x, y in map(place.transform, ends)]
+    heights = spread([y for _, y in seen], _LINE)
+    for (name, colour), end, height in zip(names, seen, heights, strict=True):
+        x, y = leader(end, height)
+        axes.plot(x, y, color=colour, linewidth=0.5, alpha=0.7, transform=axes.transAxes, clip_on=False, zorder=1)
+        axes.text(x[-1] + 0.005, height, name, fontsize=TEXT - 1, color=colour, va="center", transform=axes.transAxes)
+
+
+def leader(end: tuple[float, float], height: float) -> tuple[list[float], list[float]]:
+    """The line from the end of a curve to its name: level to the edge of the panel, then to the name's height.
+
+    Lines of names that stand in the order of their ends cross nowhere, wherever in the panel the ends are.
+
+    Args:
+        end: in shares of the panel.
+        height: of the name, in shares of the panel's height.
+
+    Returns:
+        Its corners: to the right, and upwards.
+
+    Example:
+        >>> leader((0.5, 0.2), 0.3)
+        ([0.5, 1.0, 1.04], [0.2, 0.2, 0.3])
+    """
+    return [end[0], 1.0, _NAMES], [end[1], end[1], height]
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

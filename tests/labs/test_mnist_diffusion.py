@@ -18,11 +18,12 @@ from equigen.diffusion.preconditioning.karras import KarrasPreconditioning
 from equigen.diffusion.preconditioning.scale_by_sigma import ScaleBySigma
 from equigen.diffusion.schedules.geometric_noise import GeometricNoise
 from equigen.labs.lab import Answer
-from equigen.labs.mnist_diffusion import concluding
-from equigen.labs.mnist_diffusion.ablation import gap_in, measure, paired_gap, score_slope
+from equigen.labs.mnist_diffusion import concluding, wording
+from equigen.labs.mnist_diffusion.ablation import ByNoise, gap_in, measure, paired_gap, score_slope
 from equigen.labs.mnist_diffusion.judging import frechet, grain, same_noise, stored, two_sample, visibility
 from equigen.labs.mnist_diffusion.lab import MnistDiffusion
 from equigen.labs.mnist_diffusion.measuring import DIVIDED, KARRAS, PLAIN, SCALES, Samples, process
+from equigen.labs.mnist_diffusion.sample_chapters import of_trial
 from equigen.labs.mnist_diffusion.variants import PlainScore, Training, fitted, fourier_time, tutorial_model
 from equigen.labs.writing import document, record
 from equigen.metrics.addresses import Use
@@ -152,6 +153,19 @@ def test_losses_agree_with_the_model_s_own(normals):
 def test_errors_of_the_divided_score_grow_as_the_noise_falls(normals):
     assert float(score_slope(by_noise(wrong(0.3, ScaleBySigma()), normals), 0.35).value) == pytest.approx(-1, abs=0.01)
     assert float(score_slope(by_noise(wrong(0.3, PlainScore()), normals), 0.35).value) == pytest.approx(0, abs=0.01)
+
+
+def test_the_error_of_a_slope_is_how_much_it_differs_between_seeds():
+    random, noise, none = torch.Generator().manual_seed(0), torch.tensor([0.01, 0.03, 0.1, 0.3]), torch.zeros(4, 1)
+    found = []
+    for _ in range(200):
+        guesses = torch.randn(4, 6, 5, generator=random, dtype=torch.float64)
+        products = guesses @ guesses.transpose(1, 2) / 5
+        found.append(score_slope(ByNoise(noise.double(), none[None], products, none, none), 0.35))
+    spread = float(torch.stack([one.value for one in found]).std())
+    stated = float(torch.stack([one.error for one in found]).mean())
+    assert stated == pytest.approx(spread, rel=0.3)
+    assert stated / 5**0.5 != pytest.approx(spread, rel=0.3)  # the control: a jackknife that forgot its factor
 
 
 def test_each_harm_of_the_division_is_found_where_it_is_and_not_where_it_is_not(normals):
@@ -302,6 +316,7 @@ def test_networks_that_learned_nothing_give_samples_that_are_noticed(small):
         ({"base": 1.0}, "greater than 1"),
         ({"steps": -3}, "greater than or equal to 1"),
         ({"budgets": [2]}, "greater than or equal to 3"),
+        ({"n": 100_000}, "less than or equal to 1000"),
         ({"chanels": [4]}, "did you mean 'channels'"),
     ],
 )
@@ -327,10 +342,54 @@ def test_the_answer_follows_the_verdicts(small, trial, raw, kept, features, firs
         replace(one, verdict=next((verdict for words, verdict in asked.items() if words in one.claim), one.verdict))
         for one in small.conclusions
     ]
-    curve = SolverCurve("heun", (9.0, 19.0), (0.1, 0.01), (2.0, 1.0))
-    comparison = SolverComparison(8, 0, (10, 20), "heun", 99.0, 0.001, (curve,))
-    text = concluding.answer(decided, replace(trial, comparison=comparison))
+    text = wording.answer(decided, replace(trial, comparison=compared(slow=(2.0, 1.0), fast=(1.1, 1.0))))
     assert text.startswith(first)
-    assert "heun with 19 evaluations" in text
-    time = {"yes": "denoises worse", "no": "does no harm", "not resolved": "is not resolved"}[kept]
+    assert "from 20 evaluations" in text
+    time = {"yes": "denoises worse", "no": "denoises no worse", "not resolved": "is not resolved"}[kept]
     assert time in text
+    assert ("blunter than the classifier" in text) == ("yes" in (raw, kept, features))
+
+
+def compared(**frechet: tuple[float, float]) -> SolverComparison:
+    curves = tuple(SolverCurve(name, (9.0, 19.0), (), values) for name, values in frechet.items())
+    return SolverComparison(8, 0, (10, 20), "heun", 99.0, 0.001, curves)
+
+
+def test_solvers_that_differ_by_less_than_sets_from_other_noise_are_not_ranked():
+    assert wording.not_told_apart(compared(slow=(1.2, 1.1), fast=(1.0, 0.9)), 0.4) == (
+        10,
+        {10: ["slow", "fast"], 20: ["slow", "fast"]},
+    )
+    # The controls: a difference larger than the margin tells them apart, at one budget or at all.
+    assert wording.not_told_apart(compared(slow=(5.0, 1.1), fast=(1.0, 0.9)), 0.4)[0] == 20
+    assert wording.not_told_apart(compared(slow=(5.0, 3.0), fast=(1.0, 0.9)), 0.4)[0] is None
+
+
+def test_a_solver_that_spent_more_than_its_budget_does_not_count():
+    adaptive = SolverCurve("adaptive", (15.0, 40.0), (), (9.0, 9.0))
+    found = compared(fast=(1.0, 0.9))
+    found = replace(found, curves=(*found.curves, adaptive))
+    assert wording.not_told_apart(found, 0.4) == (10, {10: ["fast"], 20: ["fast"]})
+
+
+@pytest.mark.parametrize(("least", "blamed"), [((1.0, 1.0), True), ((5.0, 1.0), False)])
+def test_the_network_is_blamed_only_where_more_evaluations_change_nothing(small, trial, least, blamed):
+    decided = [replace(one, verdict="yes") for one in small.conclusions]
+    text = wording.answer(decided, replace(trial, comparison=compared(fast=least)))
+    assert ("its doing" in text) == blamed
+    unresolved = [replace(one, verdict="not resolved" if "Frechet" in one.claim else "yes") for one in decided]
+    assert "its doing" not in wording.answer(unresolved, replace(trial, comparison=compared(fast=least)))
+
+
+def test_the_page_says_where_fewer_images_are_used_than_asked_for(small, trial):
+    seen = replace(trial, visible=((0.5,),) * 6)
+    words = [
+        " ".join(
+            block
+            for block in of_trial(seen, concluding.of_samples(seen), TRAIN, asked).blocks
+            if isinstance(block, str)
+        )
+        for asked in (N, 999)
+    ]
+    assert [f"asks for 999 images, but a part of the data has only {N}" in text for text in words] == [False, True]
+    assert record(small)["numbers"]["n"] == 20

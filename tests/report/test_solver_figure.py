@@ -11,7 +11,7 @@ from PIL import Image
 
 from equigen.metrics.by_evaluations import SolverCurve
 from equigen.report.drawing import STYLES
-from equigen.report.solver_figure import distance_against_evaluations, spread
+from equigen.report.solver_figure import distance_against_evaluations, leader, spread
 from tests.report.conftest import COMPARISON
 from tests.report.test_figures import marks
 
@@ -58,3 +58,22 @@ def test_names_are_moved_apart_in_their_order(seed):
 
 def test_names_that_are_apart_stay_where_they_are():
     assert spread([0.9, 0.2, 0.5], 0.1) == [0.9, 0.2, 0.5]
+
+
+def crossings(lines: list[tuple[list[float], list[float]]]) -> int:
+    """How many pairs of lines change sides."""
+    at = np.linspace(0.0, 1.04, 2000)
+    heights = [np.where(at >= x[0], np.interp(at, x, y), np.nan) for x, y in lines]
+    apart = [one - other for k, one in enumerate(heights) for other in heights[:k]]
+    return sum(bool(np.nanmin(gap) < -1e-9 and np.nanmax(gap) > 1e-9) for gap in apart)
+
+
+def test_lines_from_ends_to_names_do_not_cross():
+    rng = np.random.default_rng(0)
+    straight = 0
+    for _ in range(20):
+        ends = list(zip(rng.uniform(0.5, 1, 8).tolist(), rng.normal(0.2, 0.02, 8).tolist(), strict=True))
+        names = spread([y for _, y in ends], 0.075)
+        assert crossings([leader(end, name) for end, name in zip(ends, names, strict=True)]) == 0
+        straight += crossings([([x, 1.04], [y, name]) for (x, y), name in zip(ends, names, strict=True)])
+    assert straight > 20  # the control: straight ones do

@@ -1,9 +1,8 @@
-"""The page of the lab on diffusion of digits: motive, definition, measurement, figure, what it shows, limits."""
+"""The page on the process and the networks: motive, definition, measurement, figure, what it shows, limits."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 
 from equigen.data.dataset import DataSet
@@ -11,14 +10,13 @@ from equigen.diffusion.schedules.geometric_noise import GeometricNoise
 from equigen.labs.lab import Conclusion
 from equigen.labs.mnist_diffusion import figures
 from equigen.labs.mnist_diffusion.ablation import ByNoise, paired_gap
-from equigen.labs.mnist_diffusion.concluding import at_levels, smallest_visible
-from equigen.labs.mnist_diffusion.measuring import DIVIDED, KARRAS, PLAIN, STRENGTHS, Samples
+from equigen.labs.mnist_diffusion.concluding import at_levels
+from equigen.labs.mnist_diffusion.measuring import DIVIDED, KARRAS, PLAIN
 from equigen.labs.mnist_diffusion.process import Process
 from equigen.report.document import Chapter, Formula, Table
 from equigen.report.picture import drawn_picture
-from equigen.report.solver_figure import distance_against_evaluations
 
-__all__ = ["of_process", "of_samples", "of_the_division", "of_time", "of_trial"]
+__all__ = ["of_process", "of_the_division", "of_time"]
 
 
 def of_process(found: Process, base: float, data: DataSet) -> Chapter:
@@ -156,6 +154,7 @@ def _loss_by_form(found: Mapping[str, ByNoise]) -> Table:
         rows,
         "Loss by noise level; size of the score is that of the divided network, which one without the division would "
         "have to put out itself. The verdict asks for three standard errors, as several levels are looked at.",
+        words=(0, 5),
     )
 
 
@@ -181,120 +180,3 @@ def _at_the_ends(found: Mapping[str, ByNoise], schedule: GeometricNoise) -> list
         f"{float(found[KARRAS].mean[-1] * divided.noise[-1] ** 2):.2f}, in units of the data's variance: the mean "
         f"image errs by {float(divided.mean_image[-1].mean() * divided.noise[-1] ** 2):.2f}.",
     ]
-
-
-def of_samples(found: Samples, steps: int) -> Chapter:
-    """All solvers on the same noise, and distance against evaluations."""
-    comparison, same = found.comparison, found.same
-    rows = [
-        [
-            curve.solver,
-            *(f"{_short(value)} ({count:.0f})" for count, value in zip(curve.evaluations, curve.frechet, strict=True)),
-        ]
-        for curve in comparison.curves
-    ]
-    scatter = statistics.stdev(found.frechet.values)
-    budgets = [f"budget {budget}" for budget in comparison.budgets]
-    return Chapter(
-        "Samples of all solvers on the same noise",
-        [
-            f"A larger network is trained for {steps} steps on the same process, with Karras's preconditioning, "
-            "weights and training times. Every solver starts from the same noise. Deterministic ones approximate one "
-            "map, and with ever more evaluations end in the same images; those with noise share a law and no image.",
-            drawn_picture(
-                figures.same_noise(found, (0.0, 1.0)),
-                "samples of all solvers on the same noise",
-                f"Each row is a solver with {same.budget} evaluations (rk45: as many as its tolerance takes), each "
-                "column the same noise; the last row are real images.",
-            ),
-            drawn_picture(
-                distance_against_evaluations(comparison),
-                "distance against evaluations of the network",
-                f"Above: root mean square distance to where the exact flow takes the noise ({comparison.reference} "
-                f"with {comparison.reference_evaluations:.0f} evaluations). Below: Frechet distance of "
-                f"{comparison.n} samples to as many held-out images, beside that of real images. Both axes are "
-                "logarithmic; values far above the rest are cut off.",
-            ),
-            Table(
-                ["solver", *budgets],
-                rows,
-                f"Frechet distance (evaluations spent). Real against real at n = {comparison.n}: "
-                f"{found.frechet.floor:.2f}, 95 % interval {found.frechet.floor_interval[0]:.2f} to "
-                f"{found.frechet.floor_interval[1]:.2f}; sets from other noise differ by a standard "
-                f"deviation of {scatter:.2f}.",
-            ),
-        ],
-    )
-
-
-def of_trial(found: Samples, conclusions: Sequence[Conclusion], data: DataSet) -> Chapter:
-    """Whether one can notice that they came from noise, and the limits."""
-    test = found.tests["stored pixels"]
-    levels = f"{data.encoding.scale:g} steps" if data.encoding.has_white else "no fixed levels"
-    told = "" if found.accuracy is None else f" (trained on digits, right on {found.accuracy:.1%} of held-out ones)"
-    return Chapter(
-        "Can one notice that they came from noise?",
-        [
-            f"{test.n} samples and {test.n} held-out images are pooled; a kernel classifier learns on four fifths of "
-            "them which are samples and is asked about the last fifth. Chance is a half. The same test between "
-            "training images and held-out images is its floor: what it reports on real images alone.",
-            "It is asked in three ways: by the pixels as the sampler gives them; by the pixels of stored images, "
-            f"clipped and rounded to the data's own levels from black to white ({levels}); and by 64 features of "
-            f"stored images, from a small network{told}. The first sees grain, the last sees form. That raw samples "
-            "lie between the levels at all would give them away at once, so it is not what is asked: pixels lie "
-            f"{found.grain[0]:.2f} levels from the nearest stored value on average.",
-            drawn_picture(
-                figures.noticed(found),
-                "accuracy of the classifier beside its floor",
-                "Left: each set of samples (circles) and each real draw (bars). Right: the same classifier, by "
-                "stored pixels, on real training images to which noise was added; each circle is a set.",
-            ),
-            _accuracies(found, conclusions),
-            _what_can_be_seen(found),
-            "Limits: a better classifier may see what this one does not, so a small accuracy proves nothing about "
-            "sharper eyes; a longer training or a larger network moves every number here; the held-out images are one "
-            "split; the networks that are compared are small and trained shortly, so that this runs in minutes.",
-        ],
-    )
-
-
-def _accuracies(found: Samples, conclusions: Sequence[Conclusion]) -> Table:
-    rows = [
-        [
-            name,
-            f"{test.accuracy.value:.1%}",
-            f"{test.accuracy.interval[0]:.1%} to {test.accuracy.interval[1]:.1%}",
-            f"{test.accuracy.floor:.1%}",
-            f"{max(test.p_values):.3f}",
-            next(one.verdict for one in conclusions if f"sees {name} " in one.claim),
-        ]
-        for name, test in found.tests.items()
-    ]
-    return Table(
-        ["what it sees", "samples", "95 % interval", "real", "largest p", "noticed"],
-        rows,
-        "Accuracy on sets of samples and on real draws; p is the probability that chance does as well, the largest "
-        "over the sets.",
-    )
-
-
-def _what_can_be_seen(found: Samples) -> str:
-    """A paragraph on the classifier's own sight: real images with noise against real images."""
-    like = smallest_visible(STRENGTHS, found.visible, found.tests["stored pixels"].accuracy.value)
-    means = ", ".join(
-        f"{sum(one) / len(one):.0%} at {strength:g}" for strength, one in zip(STRENGTHS, found.visible, strict=True)
-    )
-    equal = (
-        f"On the samples the classifier does as well as on real images with noise of {like:.2f} standard deviations: "
-        "seen by pixels, they are as far from real images as those."
-        if math.isfinite(like)
-        else "What it reaches on the samples lies outside of what these strengths give."
-    )
-    return (
-        "The scale on the right says what the classifier can see: it tells real images with noise from real images in "
-        f"{means} standard deviations. {equal}"
-    )
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""What the measurements decide, and the paragraph that says it."""
+"""What the measurements decide."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from equigen.labs.mnist_diffusion.process import Process
 from equigen.metrics.floor import Measured
 
 __all__ = [
+    "MODERATE",
     "NOTICE",
-    "answer",
     "at_levels",
     "of_process",
     "of_samples",
@@ -27,7 +27,8 @@ __all__ = [
 
 NOTICE = 0.02
 """Accuracy above the floor that counts as noticing."""
-_MODERATE = (0.03, 0.5)
+MODERATE = (0.03, 0.5)
+"""Noise, in standard deviations of the data, at which the division is asked to help."""
 _SMALL = 0.35  # noise up to which the drift of scores is followed
 
 
@@ -59,8 +60,8 @@ def of_the_division(found: Mapping[str, ByNoise]) -> list[Conclusion]:
     least, most = float(divided.noise[0]), float(divided.noise[-1])
     return [
         _above(
-            f"without the division the loss is larger at noise {_MODERATE[0]:g} to {_MODERATE[1]:g}",
-            gap_in(found[PLAIN], divided, *_MODERATE),
+            f"without the division the loss is larger at noise {MODERATE[0]:g} to {MODERATE[1]:g}",
+            gap_in(found[PLAIN], divided, *MODERATE),
         ),
         _above(
             f"with the division, at the smallest noise {least:.2g}, the image comes out worse than it was",
@@ -159,93 +160,3 @@ def smallest_visible(strengths: Sequence[float], accuracies: Sequence[Sequence[f
         if before <= level <= after and after > before:
             return round(low + (high - low) * (level - before) / (after - before), 6)
     return math.nan
-
-
-def answer(conclusions: Sequence[Conclusion], found: Samples) -> str:
-    """The paragraph: first whether one can notice, then what the parts of the model were found to do."""
-    seen = {name: _of(conclusions, f"sees {name} ") for name in found.tests}
-    accuracy = {name: f"{test.accuracy.value:.0%}" for name, test in found.tests.items()}
-    floor = {name: f"{test.accuracy.floor:.0%}" for name, test in found.tests.items()}
-    later = {"stored pixels": seen["stored pixels"], "features": seen["features"]}
-    if any(one.holds for one in later.values()):
-        first = "Yes: even stored in the data's own levels, samples can be told from real images"
-    elif seen["raw pixels"].holds:
-        first = "Only by their grain: as they come samples can be told from real images, once stored that is not shown"
-    elif all(one.verdict == "no" for one in seen.values()):
-        first = f"No: no classifier told samples from real images by {NOTICE:.0%} more than it told real from real"
-    else:
-        first = "Not resolved at this number of samples"
-    n = next(iter(found.tests.values())).n
-    told = "; ".join(f"by {name} {accuracy[name]} (real against real {floor[name]})" for name in found.tests)
-    return " ".join(
-        [
-            f"{first}. Of {n} samples and {n} held-out images a classifier tells rightly: {told}. {_grain(found)}",
-            _sentence(
-                _of(conclusions, "is not told the time"),
-                "A network that is not told the time denoises worse",
-                "Not telling the network the time does no harm",
-                "Whether telling the network the time helps is not resolved",
-            ),
-            _scales(_of(conclusions, "of scale 1 "), _of(conclusions, "of scale 300")),
-            _both(_of(conclusions, "without the division the loss is larger"), _of(conclusions, "worse than the mean")),
-            _reach(found),
-        ]
-    )
-
-
-def _of(conclusions: Sequence[Conclusion], words: str) -> Conclusion:
-    return next(one for one in conclusions if words in one.claim)
-
-
-def _grain(found: Samples) -> str:
-    raw, kept = (found.tests[name].accuracy.value for name in ("raw pixels", "stored pixels"))
-    distance, outside = found.grain
-    what = "much of what shows is grain" if raw - kept > 0.1 else "little of what shows is grain"
-    return (
-        f"Rounding to stored levels takes the accuracy by pixels from {raw:.0%} to {kept:.0%}, so {what}: pixels lie "
-        f"{distance:.2f} levels from the nearest stored value on average, and {outside:.0%} of them "
-        "beyond black or white."
-    )
-
-
-def _sentence(one: Conclusion, yes: str, no: str, unknown: str) -> str:
-    words = {"yes": yes, "no": no, "not resolved": unknown}[one.verdict]
-    return f"{words} (loss {one.measured:+.3f}, error {one.error:.1g})."
-
-
-def _scales(small: Conclusion, large: Conclusion) -> str:
-    words = {"yes": "worse than", "no": "no worse than", "not resolved": "not told apart from"}
-    return f"Fourier features of time of scale 1 are {words[small.verdict]} those of scale 30, of scale 300 " + (
-        f"{words[large.verdict]} them."
-    )
-
-
-def _both(helps: Conclusion, harms: Conclusion) -> str:
-    first = {
-        "yes": "The division by $\\sigma$ helps at moderate noise",
-        "no": "The division by $\\sigma$ does not help at moderate noise",
-        "not resolved": "Whether the division by $\\sigma$ helps at moderate noise is not resolved",
-    }[helps.verdict]
-    second = {
-        "yes": "at the largest noise it makes the answer worse than the mean image",
-        "no": "at the largest noise the answer is better than the mean image",
-        "not resolved": "whether at the largest noise the answer is worse than the mean image is not resolved",
-    }[harms.verdict]
-    return f"{first} (loss without it {helps.measured:+.3f}, error {helps.error:.1g}); {second}."
-
-
-def _reach(found: Samples) -> str:
-    """How few evaluations come within a tenth of the best Frechet distance that was seen."""
-    points = [
-        (count, value, curve.solver)
-        for curve in found.comparison.curves
-        for count, value in zip(curve.evaluations, curve.frechet, strict=True)
-    ]
-    least = min(value for _, value, _ in points)
-    count, value, solver = min(point for point in points if point[1] <= 1.1 * least)
-    floor, high = found.frechet.floor, found.frechet.floor_interval[1]
-    rest = "what is left is the network's, not the solver's" if least > high else "no farther than real images are"
-    return (
-        f"Of all solvers and budgets, {solver} with {count:.0f} evaluations comes within a tenth of the least Frechet "
-        f"distance ({value:.2f}; least {least:.2f}; real images {floor:.2f}): {rest}."
-    )

@@ -344,7 +344,7 @@ def test_the_answer_follows_the_verdicts(small, trial, raw, kept, features, firs
     ]
     text = wording.answer(decided, replace(trial, comparison=compared(slow=(2.0, 1.0), fast=(1.1, 1.0))))
     assert text.startswith(first)
-    assert "from 20 evaluations" in text
+    assert "From 20 evaluations" in text
     time = {"yes": "denoises worse", "no": "denoises no worse", "not resolved": "is not resolved"}[kept]
     assert time in text
     assert ("blunter than the classifier" in text) == ("yes" in (raw, kept, features))

@@ -47,21 +47,23 @@ def _seen(found: Samples) -> str:
         "features": "64 numbers for the form of the rounded image",
     }
     n = next(iter(found.tests.values())).n
-    right = ", ".join(f"{test.accuracy.value:.0%} where it sees {by[name]}" for name, test in found.tests.items())
-    floors = ", ".join(f"{test.accuracy.floor:.0%}" for test in found.tests.values())
+    right = "; ".join(
+        f"{test.accuracy.value:.0%} where it sees {by[name]} ({test.accuracy.floor:.0%} with other real images in "
+        "place of the samples)"
+        for name, test in found.tests.items()
+    )
     return (
         f"From {n} samples and {n} real images kept out of the training, a classifier learns which is which; of those "
-        f"that it has not seen it names rightly {right}. A guess is right on half, and with other real images in "
-        f"place of the samples it names rightly {floors}."
+        f"that it has not seen it names rightly {right}. A guess is right on half."
     )
 
 
 def _grain(found: Samples) -> str:
     raw, kept = (found.tests[name].accuracy.value for name in ("raw pixels", "stored pixels"))
     distance, outside = found.grain
-    much = "much" if raw - kept > 0.1 else "little"
+    much = "Much" if raw - kept > 0.1 else "Little"
     return (
-        f"So {much} of what gives them away is grain, which rounding removes: their pixels lie {distance:.2f} levels "
+        f"{much} of what gives them away is grain, which rounding removes: their pixels lie {distance:.2f} levels "
         f"from the nearest level on average, and {outside:.0%} of them beyond black or white."
     )
 
@@ -141,15 +143,15 @@ def of_solvers(found: Samples) -> str:
     deviation = scatter(found)
     alike, near = not_told_apart(found.comparison, 2 * deviation)
     begun = (
-        f"Solvers, the rules by which samples are made from noise, are not told apart from {alike} evaluations of the "
-        "network for each sample on"
+        f"From {alike} evaluations of the network for each sample on, solvers, the rules by which samples are made "
+        "from noise, are not told apart"
         if alike is not None
         else "Solvers, the rules by which samples are made from noise, are told apart at every number of evaluations "
         "of the network that was tried"
     )
     budget = next((budget for budget, names in near.items() if names), None)
     early = (
-        f" At {budget} evaluations that already holds for {', '.join(near[budget])}."
+        f" Within that margin at {budget} evaluations already: {', '.join(near[budget])}."
         if budget is not None and budget != alike
         else ""
     )

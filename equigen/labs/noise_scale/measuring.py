@@ -81,7 +81,7 @@ class Scale:
 
     @property
     def from_bumps(self) -> Tensor:
-        """Positions of the paths that start in the two bumps, (n, K): the process adds the same increments."""
+        """Positions (n, K) of the paths that start in the two bumps, to which the process adds the same increments."""
         return self.start[:, None] + self.from_point
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from equigen.cli.options import Debug, Json, key_and_value
+from equigen.cli.options import Debug, Json, assignments
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress, duration
 from equigen.store import LABS, StoreError, resolve
@@ -47,7 +47,7 @@ def lab(
         kind = resolve(name, LABS)
     except StoreError as error:
         raise ConfigError(str(error).replace("kind", "lab", 1)) from None
-    asked = kind(**_values(set_ or ()))
+    asked = kind(**assignments(set_ or ()))
 
     from equigen.labs.writing import record, require_writable, write
 
@@ -70,16 +70,6 @@ def lab(
             f"{page}: open it in a browser ({duration(seconds)}).",
         ],
     )
-
-
-def _values(sets: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for text in sets:
-        key, value = key_and_value(text)
-        if key in values and values[key] != value:
-            raise ConfigError(f"--set gives {key} twice, as {values[key]!r} and as {value!r}: drop one of them.")
-        values[key] = value
-    return values
 
 
 def _listed() -> Outcome:

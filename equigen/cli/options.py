@@ -23,10 +23,10 @@ __all__ = [
     "Json",
     "Place",
     "Seed",
+    "assignments",
     "configuration",
     "data_config",
     "flags",
-    "key_and_value",
     "legal",
 ]
 
@@ -142,7 +142,7 @@ def configuration(source: str | None, file: Path | None, sets: Sequence[str], gi
 def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted key -> value, of all that stands on the command line."""
     asked = [] if source is None else [("data.source", source, "DATA")]
-    asked += [(*key_and_value(text), f"--set {text}") for text in sets]
+    asked += [(*_key_and_value(text), f"--set {text}") for text in sets]
     for name, value in given.items():
         key = f"data.{name}" if name in DataConfig.model_fields else name
         asked.append((key, value, f"--{name.replace('_', '-')} {value}"))
@@ -164,16 +164,38 @@ def data_config(source: str, given: Mapping[str, Any]) -> DataConfig:
     return DataConfig.parse({"source": source, **given}, "the command line")
 
 
-def key_and_value(text: str) -> tuple[str, Any]:
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """The keys and values of all --set of a command line.
+
+    Args:
+        texts: 'key=value', values as in YAML.
+
+    Raises:
+        ConfigError: a text that is none, or two values for one key.
+
+    Example:
+        >>> assignments(["bases=[1, 2]", "seed=3"])
+        {'bases': [1, 2], 'seed': 3}
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, value = _key_and_value(text)
+        if key in values and values[key] != value:
+            raise ConfigError(f"--set gives {key} twice, as {values[key]!r} and as {value!r}: drop one of them.")
+        values[key] = value
+    return values
+
+
+def _key_and_value(text: str) -> tuple[str, Any]:
     """The key and the value of the text of one --set, the value read as YAML.
 
     Raises:
         ConfigError: no key, no equals sign, or a value that is no YAML.
 
     Example:
-        >>> key_and_value("model.channels=[8, 16]")
+        >>> _key_and_value("model.channels=[8, 16]")
         ('model.channels', [8, 16])
-        >>> key_and_value("rate=1e-3")
+        >>> _key_and_value("rate=1e-3")
         ('rate', 0.001)
     """
     key, equals, value = text.partition("=")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from equigen.cli.options import Debug, Json, key_and_value
+from equigen.cli.options import Debug, Json, assignments
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import open_run
@@ -47,7 +47,7 @@ def verify(
         out: Folder for a page with figures, verify.html, and verify.json.
         set_: A parameter of the schedule or solver, as in --set churn=10; may be given more than once.
     """
-    settings = _settings(set_ or [])
+    settings = assignments(set_ or [])
     if kind == "model" and settings:
         raise ConfigError("verify model takes no --set: a model is verified as it is.")
     with Progress(f"verify {kind} {name}", None, "stages") as progress:
@@ -58,16 +58,6 @@ def verify(
 
         page = write(found, out)
     return Outcome({**found.to_dict(), "page": page}, _lines(found, page), code=0 if found.passed else 1)
-
-
-def _settings(texts: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for text in texts:
-        key, value = key_and_value(text)
-        if key in values and values[key] != value:
-            raise ConfigError(f"--set gives {key} twice, as {values[key]!r} and as {value!r}: drop one of them.")
-        values[key] = value
-    return values
 
 
 def _verified(kind: str, name: str, settings: dict[str, Any], tell: Callable[[str], None]) -> Verification:

@@ -60,6 +60,7 @@ class Stream(IntEnum):
     LAW = 13
     VALIDATION = 14
     CONDITION = 15
+    ELEMENT = 16
 
 
 def philox(counter: Sequence[Tensor], seed: int) -> list[Tensor]:
@@ -254,9 +255,7 @@ def integers(
     if not 1 <= high <= 1 << 31:
         raise ValueError(f"high is {high}, but integers are drawn below a number in 1 .. 2**31.")
     out, words = _words(shape, seed, stream, item, step, draw, device)
-    chunks = []
-    for chunk in words:
-        chunks.append((torch.stack(chunk, dim=-1).flatten(1) * high) >> 32)
+    chunks = [(torch.stack(chunk, dim=-1).flatten(1) * high) >> 32 for chunk in words]
     return _fill(chunks, out, math.prod(shape), torch.int64).to(device)
 
 

@@ -24,11 +24,11 @@ def _floors() -> dict[str, set[str]]:
     below = {
         "_lazy": set[str](),
         "random": set[str](),
-        "groups": set[str](),
+        "groups": {"random"},
         "spaces": {"random"},
         "diffusion": {"random", "spaces"},
-        "steerable": {"groups"},
-        "graphs": set[str](),
+        "steerable": {"random", "groups"},
+        "graphs": {"random", "groups"},
         "symmetry": GROUND | TOWERS,
     }
     below["networks"] = GROUND | TOWERS | {"symmetry"}

@@ -1,0 +1,187 @@
+"""The groups of the plane: C_n, D_n, SO(2) and O(2), and how their names are read."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from equigen.groups.plane import PlaneGroup
+
+__all__ = ["O2", "SO2", "Cyclic", "Dihedral", "plane_group"]
+
+
+@dataclass(frozen=True)
+class Cyclic(PlaneGroup):
+    """The n rotations by multiples of 2 pi/n; Cyclic(1) is the trivial group.
+
+    Raises:
+        ValueError: n is less than 1.
+
+    Example:
+        >>> [str(irrep) for irrep in Cyclic(4).irreps()]
+        ['0e', '1', '2e']
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        _require_count("Cyclic", self.n)
+
+    def on_grid(self) -> PlaneGroup:
+        """The largest subgroup that maps a square grid of pixels onto itself."""
+        return _on_grid(self)
+
+    @property
+    def name(self) -> str:
+        """How the group is written."""
+        return f"C{self.n}"
+
+    @property
+    def rotations(self) -> int:
+        """How many rotations there are, None for all of them."""
+        return self.n
+
+    @property
+    def reflections(self) -> bool:
+        """Whether reflections are there."""
+        return False
+
+
+@dataclass(frozen=True)
+class Dihedral(PlaneGroup):
+    """The n rotations by multiples of 2 pi/n, and the n reflections across lines pi/n apart, one at the angle `axis`.
+
+    Args:
+        n: number of rotations.
+        axis: angle of a reflection's line in radians; kept modulo pi/n, since the group does not depend on more.
+
+    Raises:
+        ValueError: n is less than 1, or the axis is not finite.
+
+    Example:
+        >>> Dihedral(4, axis=math.pi / 4) == Dihedral(4)
+        True
+        >>> [str(irrep) for irrep in Dihedral(4).irreps()]
+        ['0e', '0o', '1', '2e', '2o']
+    """
+
+    n: int
+    axis: float = 0.0  # type: ignore[assignment]  # a field stands for the property
+
+    def __post_init__(self) -> None:
+        _require_count("Dihedral", self.n)
+        if not math.isfinite(self.axis):
+            raise ValueError(f"axis is {self.axis}, but a line has a finite angle in radians: pass axis=0.0.")
+        degrees = math.degrees(self.axis) % (180 / self.n)
+        degrees = round(degrees, 9) if abs(degrees - round(degrees, 9)) < 1e-10 else degrees
+        object.__setattr__(self, "axis", math.radians(0.0 if degrees >= 180 / self.n - 1e-9 else degrees))
+
+    def on_grid(self) -> PlaneGroup:
+        """The largest subgroup that maps a square grid of pixels onto itself."""
+        return _on_grid(self)
+
+    @property
+    def name(self) -> str:
+        """How the group is written."""
+        return f"D{self.n}" if self.axis == 0 else f"D{self.n}@{math.degrees(self.axis):.12g}"
+
+    @property
+    def rotations(self) -> int:
+        """How many rotations there are, None for all of them."""
+        return self.n
+
+    @property
+    def reflections(self) -> bool:
+        """Whether reflections are there."""
+        return True
+
+
+@dataclass(frozen=True)
+class SO2(PlaneGroup):
+    """All rotations of the plane.
+
+    Example:
+        >>> [str(irrep) for irrep in SO2().irreps(3)]
+        ['0e', '1', '2', '3']
+    """
+
+    def on_grid(self) -> PlaneGroup:
+        """The largest subgroup that maps a square grid of pixels onto itself."""
+        return _on_grid(self)
+
+    @property
+    def name(self) -> str:
+        """How the group is written."""
+        return "SO2"
+
+    @property
+    def rotations(self) -> None:
+        """How many rotations there are, None for all of them."""
+        return None
+
+    @property
+    def reflections(self) -> bool:
+        """Whether reflections are there."""
+        return False
+
+
+@dataclass(frozen=True)
+class O2(PlaneGroup):
+    """All rotations and reflections of the plane.
+
+    Example:
+        >>> [str(irrep) for irrep in O2().irreps(2)]
+        ['0e', '0o', '1', '2']
+    """
+
+    def on_grid(self) -> PlaneGroup:
+        """The largest subgroup that maps a square grid of pixels onto itself."""
+        return _on_grid(self)
+
+    @property
+    def name(self) -> str:
+        """How the group is written."""
+        return "O2"
+
+    @property
+    def rotations(self) -> None:
+        """How many rotations there are, None for all of them."""
+        return None
+
+    @property
+    def reflections(self) -> bool:
+        """Whether reflections are there."""
+        return True
+
+
+def _require_count(name: str, n: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"n is {n!r}, but a group has a positive whole number of rotations: call {name}(4).")
+
+
+def plane_group(name: str) -> PlaneGroup:
+    """The plane group of that name: "C4", "D4", "D1@45" (axis in degrees), "SO2" or "O2".
+
+    Raises:
+        ValueError: no group is written so.
+
+    Example:
+        >>> plane_group("D2@45") == Dihedral(2, axis=math.pi / 4)
+        True
+    """
+    if name in ("SO2", "O2"):
+        return SO2() if name == "SO2" else O2()
+    found = re.fullmatch(r"([CD])([1-9]\d*)(?:@(\d+(?:\.\d+)?))?", name)
+    if found is None or (found[1] == "C" and found[3]):
+        raise ValueError(f"{name!r} is no group of the plane: write C4, D4, D1@45 (axis in degrees), SO2 or O2.")
+    n = int(found[2])
+    return Cyclic(n) if found[1] == "C" else Dihedral(n, axis=math.radians(float(found[3] or 0)))
+
+
+def _on_grid(group: PlaneGroup) -> PlaneGroup:
+    square = Dihedral(4).elements()
+    kept = square[group.contains(square)]
+    turns = int((kept[:, 1] == 0).sum())
+    mirrors = kept[kept[:, 1] == 1, 0]
+    return Dihedral(turns, axis=float(mirrors[0]) / 2) if len(mirrors) else Cyclic(turns)

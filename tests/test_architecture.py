@@ -163,10 +163,12 @@ def test_faces_hand_out_what_exists():
         ('__getattr__, __dir__, __all__ = lazy(__name__, {"x": "nowhere"})\n', "does not exist"),
         ('__getattr__, __dir__, __all__ = lazy(__name__, {"nowhere": ""})\n', "does not exist"),
         ('__getattr__, __dir__, __all__ = lazy(__name__, {"x": "a"})\n\n\ndef f(): ...\n', "defines f"),
+        ('__getattr__, __dir__, __all__ = lazy(__name__, {"y": "y"})\n', "is lost"),
     ],
 )
 def test_a_planted_false_face_is_found(tmp_path, face, word):
-    faults = face_faults(plant(tmp_path, {"b/__init__.py": face, "b/a.py": "x = 1\n"}))
+    files = {"b/__init__.py": face, "b/a.py": "x = 1\n", "b/y.py": "y = 1\n"}
+    faults = face_faults(plant(tmp_path, files))
     assert len(faults) == 1
     assert word in faults[0]
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
-from equigen.groups.plane_group import Cyclic
+from equigen.groups.plane_groups import Cyclic
 from equigen.groups.representation import Representation
 
 __all__ = ["cosets", "quotient", "regular"]
@@ -37,7 +37,7 @@ def regular(group: PlaneGroup, frequency: int | None = None) -> Representation:
         ValueError: no frequency for an infinite group, or a negative one.
 
     Example:
-        >>> from equigen.groups.plane_group import SO2, Cyclic
+        >>> from equigen.groups.plane_groups import SO2, Cyclic
         >>> regular(Cyclic(4)).size, regular(SO2(), 3).size
         (4, 7)
     """
@@ -56,7 +56,7 @@ def quotient(group: PlaneGroup, subgroup: PlaneGroup, frequency: int | None = No
         ValueError: H is no subgroup, no frequency for an infinite group, or a negative one.
 
     Example:
-        >>> from equigen.groups.plane_group import Dihedral
+        >>> from equigen.groups.plane_groups import Dihedral
         >>> quotient(Dihedral(4), Dihedral(1)).size
         4
     """
@@ -87,7 +87,7 @@ def cosets(group: PlaneGroup, subgroup: PlaneGroup) -> Tensor:
     """The first element of each coset g H of a subgroup H in a finite group, float64 (order / order of H, 2).
 
     Example:
-        >>> from equigen.groups.plane_group import Cyclic, Dihedral
+        >>> from equigen.groups.plane_groups import Cyclic, Dihedral
         >>> len(cosets(Dihedral(4), Cyclic(2)))
         4
     """

@@ -20,7 +20,7 @@ class Group(ABC):
     """A group whose elements are rows of tensors.
 
     Example:
-        >>> from equigen.groups.plane_group import Cyclic
+        >>> from equigen.groups.plane_groups import Cyclic
         >>> group = Cyclic(4)
         >>> turn = group.elements()[1]
         >>> bool(group.same(group.compose(turn, group.inverse(turn)), group.identity()))

@@ -44,7 +44,7 @@ class PlaneGroup(Group):
     """A closed group of rotations and reflections of the plane; see the module for how elements are written.
 
     Example:
-        >>> from equigen.groups.plane_group import O2, SO2, Cyclic, Dihedral
+        >>> from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
         >>> [group.name for group in (Cyclic(4), Dihedral(4), Dihedral(1, axis=math.pi / 4), SO2(), O2())]
         ['C4', 'D4', 'D1@45', 'SO2', 'O2']
     """
@@ -80,7 +80,7 @@ class PlaneGroup(Group):
         """The product g h, first h and then g: (a + (-1)^f b, f xor h), of the broadcast shape (*, 2).
 
         Example:
-            >>> from equigen.groups.plane_group import Dihedral
+            >>> from equigen.groups.plane_groups import Dihedral
             >>> quarter, mirror = Dihedral(4).elements()[[1, 4]]
             >>> [round(number, 3) for number in Dihedral(4).compose(mirror, quarter).tolist()]
             [4.712, 1.0]
@@ -176,7 +176,7 @@ class PlaneGroup(Group):
         """Whether every element of `other` is an element of this group.
 
         Example:
-            >>> from equigen.groups.plane_group import O2, Dihedral
+            >>> from equigen.groups.plane_groups import O2, Dihedral
             >>> O2().has_subgroup(Dihedral(6)), Dihedral(4).has_subgroup(Dihedral(1, axis=0.1))
             (True, False)
         """
@@ -189,7 +189,7 @@ class PlaneGroup(Group):
         """The largest subgroup that maps a square grid of pixels onto itself: a subgroup of D4.
 
         Example:
-            >>> from equigen.groups.plane_group import O2, Cyclic, Dihedral
+            >>> from equigen.groups.plane_groups import O2, Cyclic, Dihedral
             >>> [group.on_grid().name for group in (Cyclic(8), Cyclic(6), Dihedral(3), O2())]
             ['C4', 'C2', 'D1', 'D4']
         """
@@ -226,7 +226,7 @@ class PlaneGroup(Group):
             ValueError: the group has none of that name.
 
         Example:
-            >>> from equigen.groups.plane_group import Dihedral
+            >>> from equigen.groups.plane_groups import Dihedral
             >>> Dihedral(4).irrep("2o").size
             1
         """

@@ -21,6 +21,8 @@ from equigen.groups.irrep import Irrep
 
 __all__ = ["Representation", "direct_sum", "irreducible", "trivial"]
 
+_TRIVIAL = ("0e", "trivial")
+
 
 @dataclass(frozen=True, eq=False)
 class Representation:
@@ -40,7 +42,7 @@ class Representation:
         ValueError: the shape of Q does not match the blocks, or Q is not orthogonal to 1e-10.
 
     Example:
-        >>> from equigen.groups.plane_group import Cyclic
+        >>> from equigen.groups.plane_groups import Cyclic
         >>> turned = irreducible(Cyclic(4), "1").matrix(Cyclic(4).elements()[1])
         >>> turned.int().tolist()
         [[0, -1], [1, 0]]
@@ -117,13 +119,13 @@ class Representation:
     @property
     def is_trivial(self) -> bool:
         """Whether every element acts as the identity."""
-        return all(irrep.name in ("0e", "trivial") for irrep in self.irreps)
+        return all(irrep.name in _TRIVIAL for irrep in self.irreps)
 
     def invariants(self) -> Tensor:
         """Orthonormal columns that span the vectors which every element leaves alone, float64 (d, trivial blocks)."""
         columns, start = [], 0
         for irrep in self.irreps:
-            if irrep.name in ("0e", "trivial"):
+            if irrep.name in _TRIVIAL:
                 columns.append(self.change_of_basis[:, start])
             start += irrep.size
         return torch.stack(columns, dim=1) if columns else self.change_of_basis.new_zeros(self.size, 0)
@@ -155,12 +157,12 @@ def irreducible(group: Group, name: str) -> Representation:
         ValueError: the group has none of that name.
 
     Example:
-        >>> from equigen.groups.plane_group import SO2
+        >>> from equigen.groups.plane_groups import SO2
         >>> irreducible(SO2(), "2").size
         2
     """
     irrep = group.irrep(name)
-    origin = torch.ones(1, dtype=torch.float64) if irrep.name == "0e" else None
+    origin = torch.ones(1, dtype=torch.float64) if irrep.name in _TRIVIAL else None
     return Representation(group, (irrep,), torch.eye(irrep.size, dtype=torch.float64), name, origin)
 
 
@@ -168,11 +170,11 @@ def trivial(group: Group) -> Representation:
     """The representation that leaves every number alone.
 
     Example:
-        >>> from equigen.groups.plane_group import O2
+        >>> from equigen.groups.plane_groups import O2
         >>> trivial(O2()).is_trivial
         True
     """
-    return irreducible(group, "0e")
+    return irreducible(group, group.irreps(0)[0].name)
 
 
 def direct_sum(representations: Sequence[Representation], name: str | None = None) -> Representation:
@@ -186,7 +188,7 @@ def direct_sum(representations: Sequence[Representation], name: str | None = Non
         ValueError: none was given, or their groups differ.
 
     Example:
-        >>> from equigen.groups.plane_group import Cyclic
+        >>> from equigen.groups.plane_groups import Cyclic
         >>> group = Cyclic(4)
         >>> direct_sum([irreducible(group, "0e"), irreducible(group, "1")]).size
         3

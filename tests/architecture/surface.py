@@ -62,6 +62,8 @@ def face_faults(package: Path) -> list[str]:
                 faults.append(f"{module.name}: a face defines {node.name}")
         for name, where in _handed_out(module):
             target = f"{module.name}.{where or name}"
+            if where and f"{module.name}.{name}" in found:
+                faults.append(f"{module.name}: {name} is lost when the module of that name is imported")
             if target not in found:
                 faults.append(f"{module.name}: {name} is to come from {target}, which does not exist")
             elif where and not found[target].is_face and name not in set(definitions(found[target].tree.body)):

@@ -54,7 +54,8 @@ class Dihedral(PlaneGroup):
 
     Args:
         n: number of rotations.
-        axis: angle of a reflection's line in radians; kept modulo pi/n, since the group does not depend on more.
+        axis: angle of a reflection's line in radians; kept modulo pi/n, since the group does not depend on more, and
+            to 1e-11 degrees, so that its name says it all.
 
     Raises:
         ValueError: n is less than 1, or the axis is not finite.
@@ -74,7 +75,7 @@ class Dihedral(PlaneGroup):
         if not math.isfinite(self.axis):
             raise ValueError(f"axis is {self.axis}, but a line has a finite angle in radians: pass axis=0.0.")
         degrees = math.degrees(self.axis) % (180 / self.n)
-        degrees = round(degrees, 9) if abs(degrees - round(degrees, 9)) < 1e-10 else degrees
+        degrees = round(degrees, 11)  # the name is to give the same axis back
         object.__setattr__(self, "axis", math.radians(0.0 if degrees >= 180 / self.n - 1e-9 else degrees))
 
     def on_grid(self) -> PlaneGroup:
@@ -84,7 +85,7 @@ class Dihedral(PlaneGroup):
     @property
     def name(self) -> str:
         """How the group is written."""
-        return f"D{self.n}" if self.axis == 0 else f"D{self.n}@{math.degrees(self.axis):.12g}"
+        return f"D{self.n}" if self.axis == 0 else f"D{self.n}@{round(math.degrees(self.axis), 11):.14g}"
 
     @property
     def rotations(self) -> int:

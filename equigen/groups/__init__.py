@@ -1,0 +1,43 @@
+"""Groups, their representations over the real numbers, and the Fourier transform of functions on them."""
+
+from equigen._lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "Cyclic": "plane_groups",
+        "Dihedral": "plane_groups",
+        "Group": "group",
+        "Irrep": "irrep",
+        "O2": "plane_groups",
+        "PlaneGroup": "plane",
+        "Representation": "representation",
+        "SO2": "plane_groups",
+        "Symmetric": "symmetric",
+        "change_basis": "change_of_basis",
+        "clebsch_gordan": "tensor_products",
+        "cosets": "function_spaces",
+        "decompose": "decomposition",
+        "direct_sum": "representation",
+        "dual": "duality",
+        "endomorphisms": "schur",
+        "field_to_spectrum": "fourier_transform",
+        "fourier": "fourier_transform",
+        "generator": "lie_generator",
+        "induce": "induction",
+        "inner_product": "fourier_transform",
+        "intertwiners": "schur",
+        "inverse_fourier": "fourier_transform",
+        "irreducible": "representation",
+        "orthogonaliser": "decomposition",
+        "permutation": "symmetric",
+        "plane_group": "plane_groups",
+        "quotient": "function_spaces",
+        "read_representation": "naming",
+        "regular": "function_spaces",
+        "restrict": "restriction",
+        "spectrum_to_field": "fourier_transform",
+        "tensor_product": "tensor_products",
+        "trivial": "representation",
+    },
+)

@@ -1,4 +1,4 @@
-"""What a test asks of a method: its declared order, and that a sample does not depend on its batch.
+"""What a test asks: the declared order of a method, samples that do not depend on their batch, equivariance.
 
 Each function raises AssertionError with what was measured, and returns the measured number otherwise.
 """
@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["assert_batch_independent", "assert_order"]
+from equigen.symmetry.action import Action
+from equigen.symmetry.error import equivariance_error
+
+__all__ = ["assert_batch_independent", "assert_equivariant", "assert_order"]
 
 
 def assert_order(
@@ -91,3 +94,48 @@ def assert_batch_independent(
             f"but at most {within:g} is allowed: something is shared by the batch."
         )
     return gaps[worst]
+
+
+def assert_equivariant(
+    function: Callable[[Tensor], Tensor],
+    x: Tensor,
+    action_in: Action,
+    action_out: Action,
+    elements: Tensor | None = None,
+    within: float | None = None,
+) -> float:
+    """Assert that f(g x) = g f(x).
+
+    Args:
+        function: gives (B, ...) for data (B, ...); it must be deterministic.
+        x: (B, ...), real.
+        action_in: on the data.
+        action_out: on the results.
+        elements: (n, ...), where to look; see `equivariance_error`.
+        within: largest relative error at any element; None asks for the verdicts of `equivariance_error`: rounding
+            where nothing is interpolated, twice the floor elsewhere.
+
+    Returns:
+        The largest relative error over the elements.
+
+    Raises:
+        AssertionError: a larger one, or one that is no number; the table of all elements is shown.
+
+    Example:
+        >>> from equigen.groups.plane_groups import Dihedral
+        >>> from equigen.symmetry.image_action import ImageAction
+        >>> x, images = torch.arange(16.0).reshape(1, 1, 4, 4), ImageAction(Dihedral(4))
+        >>> assert_equivariant(torch.square, x, images, images)
+        0.0
+        >>> assert_equivariant(lambda x: x.cumsum(-1), x, images, images)
+        Traceback (most recent call last):
+        AssertionError: the function is not equivariant, within the verdicts: broken: largest error ...
+    """
+    found = equivariance_error(function, x, action_in, action_out, elements)
+    if within is None:
+        good, asked = found.verdict != "broken", "the verdicts"
+    else:
+        good, asked = bool((found.error <= within).all()), f"{within:g}"
+    if not good:
+        raise AssertionError(f"the function is not equivariant, within {asked}: {found}")
+    return found.largest

@@ -1,0 +1,25 @@
+"""Symmetry: how groups act on data, and how far functions are from commuting with them."""
+
+from equigen._lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "Action": "action",
+        "EquivarianceError": "error",
+        "ExactAction": "action",
+        "ImageAction": "image_action",
+        "LinearAction": "action",
+        "PermutationAction": "action",
+        "PointsAction": "action",
+        "TrivialAction": "action",
+        "disk_mask": "rotation",
+        "elements_of": "elements",
+        "equivariance_error": "error",
+        "is_quarter_turn": "rotation",
+        "isometry_error": "isometry",
+        "rotate": "rotation",
+        "rotate_back": "rotation",
+        "rounding": "error",
+    },
+)

@@ -60,7 +60,7 @@ class GridStep:
         row and at the last column.
 
         Example:
-            >>> from equigen.groups.plane_group import Cyclic
+            >>> from equigen.groups.plane_groups import Cyclic
             >>> GridStep(8, 8, rows=False).exact_under(Cyclic(4)), GridStep(8, 8, rows=False).exact_under(Cyclic(3))
             (False, True)
         """

@@ -1,0 +1,69 @@
+"""Where the fields of a type are, as plain numbers that a module can hold without the type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from equigen.steerable.field_type import FieldType
+
+__all__ = ["Fields", "fields_of", "joined"]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Neighbouring channels that hold fields of one kind.
+
+    Args:
+        start: first channel.
+        count: number of fields.
+        size: channels of one field.
+        invariant: whether the group leaves every channel alone.
+
+    Example:
+        >>> Fields(2, 3, 4).of(torch.zeros(1, 20, 5, 5)).shape
+        torch.Size([1, 3, 4, 5, 5])
+    """
+
+    start: int
+    count: int
+    size: int
+    invariant: bool = False
+
+    def channels(self, x: Tensor) -> Tensor:
+        """The channels of these fields: (B, C, H, W) to (B, count * size, H, W)."""
+        return x[:, self.start : self.start + self.count * self.size]
+
+    def of(self, x: Tensor) -> Tensor:
+        """The fields one by one: (B, C, H, W) to (B, count, size, H, W)."""
+        return self.channels(x).unflatten(1, (self.count, self.size))
+
+
+def fields_of(type_: FieldType, first: int = 0) -> list[Fields]:
+    """The terms of a type, in order of channels.
+
+    Args:
+        type_: of the channels.
+        first: where they begin.
+
+    Example:
+        >>> from equigen.groups.plane_groups import SO2
+        >>> fields_of(FieldType(SO2(), "1x0e + 3x1"), first=2)[1]
+        Fields(start=3, count=3, size=2, invariant=False)
+    """
+    return [
+        Fields(first + channels.start, count, representation.size, representation.is_trivial)
+        for channels, count, representation in type_.parts()
+    ]
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Channels side by side; a single part is not copied.
+
+    Example:
+        >>> joined([torch.zeros(1, 2, 3, 3), torch.zeros(1, 1, 3, 3)]).shape
+        torch.Size([1, 3, 3, 3])
+    """
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,0 +1,72 @@
+"""What the plain modules hold: tables that keep their digits, and inputs that stay as they are."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from equigen.steerable.activations.fields import Fields, joined
+from equigen.steerable.activations.plain import PlainGate, PlainNorm, PlainSampled, Tables
+
+THIRD = torch.full((1, 1), 1 / 3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))], ids=["copy", "pickle"]
+)
+def test_tables_keep_their_digits_on_every_way(way):
+    tables = way(Tables([THIRD]).float().half()).double()
+    assert torch.equal(tables.table(0), THIRD)
+    plain = nn.Module()
+    plain.register_buffer("table", THIRD.clone())
+    assert not torch.equal(plain.half().double().table, THIRD)  # type: ignore[arg-type]
+
+
+def test_tables_are_not_in_checkpoints():
+    assert not Tables([THIRD]).state_dict()
+    assert Tables([]).double().state_dict() == {}
+
+
+def test_a_buffer_that_is_overwritten_leaves_the_table_alone():
+    tables = Tables([THIRD]).double()
+    tables.table(0).zero_()
+    assert torch.equal(tables.float().double().table(0), THIRD)
+
+
+FIELDS = [Fields(0, 2, 1, invariant=True), Fields(2, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda act: PlainSampled(FIELDS, [(), (torch.eye(2).double(), torch.eye(2).double())], act),
+        lambda act: PlainNorm(FIELDS, act, 0.5, 1e-3),
+        lambda act: PlainGate(1, [Fields(1, 1, 1, invariant=True), Fields(2, 1, 2)], act, act),
+    ],
+    ids=["sampled", "norm", "gate"],
+)
+def test_functions_that_work_in_place_give_the_same(make):
+    x = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    given = x.clone().requires_grad_()
+    slopes = []
+    for act in (nn.ReLU(), nn.ReLU(inplace=True)):
+        moved = given * 1.0
+        out = make(act)(moved)
+        slopes.append(torch.autograd.grad(out.square().sum(), given)[0])
+        assert torch.equal(moved.detach(), x)
+    assert torch.equal(*slopes)
+
+
+def test_an_empty_batch_stays_empty():
+    layer = PlainSampled([Fields(0, 2, 2)], [(torch.eye(2).double(), torch.eye(2).double())], nn.SiLU())
+    assert layer(torch.zeros(0, 4, 3, 3)).shape == (0, 4, 3, 3)
+    assert PlainNorm(FIELDS, nn.SiLU(), 0.0, 1e-3)(torch.zeros(0, 4, 3, 3)).shape == (0, 4, 3, 3)
+
+
+def test_a_single_part_is_not_copied():
+    x = torch.zeros(1, 2, 3, 3)
+    assert joined([x]) is x

@@ -1,0 +1,97 @@
+"""A network of many layers is built once for each kind of pair: work is counted, not timed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
+from equigen.steerable.conv import SteerableConv2d
+from equigen.steerable.field_type import FieldType
+from equigen.steerable.kernels.basis import KernelBasis
+from equigen.steerable.kernels.default import default_basis
+
+NETWORKS = [
+    (Cyclic(4), "{0}xregular", 3),
+    (Dihedral(4), "{0}xregular + {0}x1", 3),
+    (Cyclic(16), "{0}xregular", 5),
+    (SO2(), "{0}x0e + {0}x1 + {0}x2", 5),
+    (O2(), "{0}x0e + {0}x1 + {0}x2", 5),
+]
+EACH = pytest.mark.parametrize(("group", "fields", "kernel_size"), NETWORKS, ids=[n[0].name for n in NETWORKS])
+WIDTHS = [4] * 10 + [8] * 20 + [16] * 20
+BUILT: list[str] = []
+
+
+@dataclass(frozen=True)
+class Counted(KernelBasis):
+    """A basis that says what it computes."""
+
+    inner: KernelBasis
+
+    def supports(self, group):
+        return self.inner.supports(group)
+
+    def _built(self, in_rep, out_rep, kernel_size):
+        BUILT.append(f"{in_rep} -> {out_rep}")
+        return self.inner._built(in_rep, out_rep, kernel_size)
+
+    def _count(self, in_rep, out_rep, kernel_size):
+        return self.inner._count(in_rep, out_rep, kernel_size)
+
+
+def network(group, fields: str, kernel_size: int) -> nn.Sequential:
+    types = [FieldType(group, "1x0e"), *(FieldType(group, fields.format(width)) for width in WIDTHS)]
+    basis = Counted(default_basis(group))
+    pairs = itertools.pairwise(types)
+    return nn.Sequential(*(SteerableConv2d(a, b, kernel_size, padding=kernel_size // 2, basis=basis) for a, b in pairs))
+
+
+@EACH
+def test_fifty_layers_compute_each_pair_once(group, fields, kernel_size):
+    BUILT.clear()
+    layers = network(group, fields, kernel_size)
+    names = [str(rep) for _, rep in FieldType(group, fields.format(1)).terms]
+    assert sorted(BUILT) == sorted({f"{a} -> {b}" for a in ("0e", *names) for b in names})
+    assert len(layers) == 50
+    BUILT.clear()
+    network(group, fields, kernel_size)
+    layers.double()
+    assert BUILT == []
+
+
+@EACH
+def test_fifty_layers_hold_each_table_once(group, fields, kernel_size):
+    layers = network(group, fields, kernel_size)
+    used = [buffer for name, buffer in layers.named_buffers(remove_duplicate=False) if "_filters" in name]
+    tables = {buffer.data_ptr() for buffer in used}
+    parts = len(fields.split("+"))
+    assert len(tables) <= parts * (parts + 1)
+    assert len(used) >= 16 * len(tables)  # most are used by nearly every layer
+
+
+def test_a_basis_of_ones_own_makes_the_work_again():
+    """The planted fault: a basis that does not compare by value is computed by every layer."""
+
+    class Unequal(Counted):
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        def __hash__(self) -> int:
+            return id(self)
+
+    BUILT.clear()
+    fields = FieldType(Cyclic(4), "1xregular")
+    for _ in range(3):
+        SteerableConv2d(fields, fields, 3, basis=Unequal(default_basis(Cyclic(4))))
+    assert len(BUILT) == 3
+
+
+def test_parameters_are_few():
+    layers = network(*NETWORKS[2])
+    assert len(list(layers.parameters())) == 100
+    assert all(isinstance(p, nn.Parameter) and p.dtype == torch.float32 for p in layers.parameters())

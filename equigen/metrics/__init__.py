@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy(
         "judge": "judging",
         "kolmogorov_smirnov": "line",
         "line_beside_floor": "line",
-        "memorisation": "memorisation",
+        "memorisation": "memorising",
         "nearest": "neighbours",
         "random_features": "features",
         "sliced_wasserstein": "wasserstein",

@@ -13,7 +13,7 @@ from equigen.metrics.floor import Measured
 from equigen.metrics.groups import Groups
 from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.loss import LossByNoise
-from equigen.metrics.memorisation import Memorisation
+from equigen.metrics.memorising import Memorisation
 from equigen.metrics.neighbours import NeighbourDistances
 from equigen.metrics.two_sample import TwoSampleTest
 

@@ -32,7 +32,7 @@ from equigen.metrics.given import Given
 from equigen.metrics.groups import group_pictures, measure_groups
 from equigen.metrics.items import Items, filled
 from equigen.metrics.loss import LossByNoise
-from equigen.metrics.memorisation import memorisation
+from equigen.metrics.memorising import memorisation
 from equigen.metrics.neighbours import Neighbours, compare_neighbours, nearest
 from equigen.metrics.pictures import PAIRS, pictures, value_range
 from equigen.metrics.two_sample import two_sample_beside_floor

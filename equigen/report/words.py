@@ -10,7 +10,7 @@ from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.floor import Measured
 from equigen.metrics.groups import Group
 from equigen.metrics.likelihood import Likelihood
-from equigen.metrics.memorisation import Memorisation
+from equigen.metrics.memorising import Memorisation
 from equigen.metrics.two_sample import TwoSampleTest
 from equigen.report.contents import Contents
 

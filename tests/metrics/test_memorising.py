@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from equigen.metrics.memorisation import copying_statistic, memorisation
+from equigen.metrics.memorising import copying_statistic, memorisation
 from equigen.metrics.neighbours import nearest
 from equigen.random import Stream, normal
 

@@ -22,14 +22,14 @@ from equigen.metrics.floor import drawn
 from equigen.metrics.items import Items
 from equigen.metrics.loss import mean_loss
 
-__all__ = ["Group", "Groups", "group_pictures", "measure_groups", "share_interval", "with_loss"]
+__all__ = ["ConditionGroup", "Groups", "group_pictures", "measure_groups", "share_interval", "with_loss"]
 
 _QUARTERS = 4
 _SHOWN = (10, 4)  # samples and held-out items of each group that are shown
 
 
 @dataclass(frozen=True)
-class Group:
+class ConditionGroup:
     """One class, or one range of a value.
 
     Args:
@@ -65,7 +65,7 @@ class Groups:
     """
 
     by: str
-    groups: tuple[Group, ...]
+    groups: tuple[ConditionGroup, ...]
 
 
 def share_interval(hits: int, n: int) -> tuple[float, float]:
@@ -103,7 +103,7 @@ def measure_groups(
         return None
     by, names, member = found
     asked = member[torch.cat(list(rows))]
-    groups = [Group(name, int((asked == g).sum()), int((member == g).sum())) for g, name in enumerate(names)]
+    groups = [ConditionGroup(name, int((asked == g).sum()), int((member == g).sum())) for g, name in enumerate(names)]
     if by != "class" or features.classes is None or held_out.labels is None:
         return Groups(by, tuple(groups))
     numbers = _numbers(held_out.labels)

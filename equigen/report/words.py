@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.evaluation import Evaluation
 from equigen.metrics.floor import Measured
-from equigen.metrics.groups import Group
+from equigen.metrics.groups import ConditionGroup
 from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.memorising import Memorisation
 from equigen.metrics.two_sample import TwoSampleTest
@@ -125,7 +125,7 @@ def copied(found: Memorisation) -> str:
     )
 
 
-def group_row(group: Group) -> dict[str, str]:
+def group_row(group: ConditionGroup) -> dict[str, str]:
     """One class or range as a row of a table."""
 
     def share(value: float | None, interval: tuple[float, float] | None) -> str:

@@ -11,7 +11,7 @@ from equigen.steerable.grid_step import GridStep, window_step
 from equigen.steerable.module import check_channels
 from equigen.steerable.repairs import window_repairs
 from equigen.steerable.sequential import require_exact
-from equigen.steerable.steerable_filter import SAMPLED, SteerableFilter, require_whole
+from equigen.steerable.steerable_filter import SteerableFilter, require_whole, sampling_limit
 
 if TYPE_CHECKING:
     from equigen.steerable.field_type import FieldType
@@ -114,15 +114,16 @@ class SteerableConv2d(SteerableFilter):
                 )
         settings = self.kernel_size, self.stride, self.padding, self.dilation
         (out_height, rows), (out_width, columns) = (window_step(side, *settings) for side in (height, width))
+        limit = sampling_limit(self.kernel_size, self.stride, self.padding)
         if rows and columns:
-            return GridStep(out_height, out_width, limit=SAMPLED)
+            return GridStep(out_height, out_width, limit=limit)
         reason = f"stride {self.stride} does not divide {{size}} + 2 padding - dilation (kernel_size - 1) - 1"
         return GridStep(
             out_height,
             out_width,
             rows,
             columns,
-            limit=SAMPLED,
+            limit=limit,
             reason=reason.format(size=height if not rows else width),
             repairs=window_repairs(
                 height, width, kernel=self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation

@@ -10,7 +10,7 @@ from torch.nn import functional
 from equigen.steerable.grid_step import GridStep
 from equigen.steerable.module import check_channels
 from equigen.steerable.sequential import require_exact
-from equigen.steerable.steerable_filter import SAMPLED, SteerableFilter, require_whole
+from equigen.steerable.steerable_filter import SteerableFilter, require_whole, sampling_limit
 
 if TYPE_CHECKING:
     from equigen.steerable.field_type import FieldType
@@ -101,14 +101,15 @@ class SteerableConvTranspose2d(SteerableFilter):
                 f"padding={self.padding} cuts all pixels off a map of {height} x {width}, but one has to stay: pass "
                 f"padding={max(0, self.padding + (min(out_height, out_width) - 1) // 2)}."
             )
+        limit = sampling_limit(self.kernel_size, self.stride, self.padding)
         if self.output_padding == 0:
-            return GridStep(out_height, out_width, limit=SAMPLED)
+            return GridStep(out_height, out_width, limit=limit)
         return GridStep(
             out_height,
             out_width,
             rows=False,
             columns=False,
-            limit=SAMPLED,
+            limit=limit,
             reason=f"output_padding={self.output_padding} adds pixels on one side alone",
             repairs=("output_padding=0", *self._wider()),
         )

@@ -27,7 +27,7 @@ class PlannedLayer:
         kind: its class.
         size: (rows, columns) of the map it is given.
         step: what it does to the grid of pixels.
-        group: the motions of the grid that its fields promise to follow.
+        group: the group that its fields follow; what of it moves the grid is judged.
         doubt: why it is not known to follow them, "" if it is.
 
     Example:
@@ -62,8 +62,8 @@ class PlannedLayer:
 
     @property
     def limit(self) -> str:
-        """What limits other angles than those of the grid."""
-        return self.step.limit
+        """What limits the elements of the group that do not move the grid onto itself, "" if there are none."""
+        return "" if self.group == self.group.on_grid() else self.step.limit
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,9 @@ def _table(layers: Sequence[PlannedLayer]) -> Iterator[str]:
     rows = [("layer", "kind", "pixels", "grid", "other angles")]
     for layer in layers:
         pixels = f"{layer.size[0]} x {layer.size[1]} -> {layer.step.height} x {layer.step.width}"
-        verdict = f"{words[layer.exact]} ({layer.group.name})"
-        rows.append(
-            (layer.name, layer.kind, pixels, verdict, layer.limit or ("not known" if layer.doubt else "no limit"))
-        )
+        verdict = f"{words[layer.exact]} ({layer.group.on_grid().name})"
+        nothing = f"none in {layer.group.name}" if layer.group == layer.group.on_grid() else "no limit"
+        rows.append((layer.name, layer.kind, pixels, verdict, "not known" if layer.doubt else layer.limit or nothing))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -171,7 +170,7 @@ def plan(
     if min(height, width) < 1:
         raise ValueError(f"size is {size}, but a map has one pixel or more: plan(network, 28).")
     groups = [module.in_type.group for module in network.modules() if isinstance(module, SteerableModule)]
-    usual = groups[0].on_grid() if groups else Dihedral(4)
+    usual = groups[0] if groups else Dihedral(4)
     found = [_judged(call, usual) for call in trace(network, (height, width), channels, arguments)]
     return Plan((height, width), tuple(found))
 
@@ -186,5 +185,5 @@ def _judged(call: Call, usual: PlaneGroup) -> PlannedLayer:
             doubt = f"its grid_step gives {step.height} x {step.width}, but it gives {call.out[0]} x {call.out[1]}"
     else:
         step, doubt = plain_step(module, call.size, call.out, call.fields)
-    group = usual if call.fields is None else call.fields.group.on_grid()
+    group = usual if call.fields is None else call.fields.group
     return PlannedLayer(call.name, kind, call.size, step, group, doubt)

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from equigen.steerable.field_type import FieldType
     from equigen.steerable.kernels.basis import KernelBasis
 
-__all__ = ["SAMPLED", "SteerableFilter", "require_whole"]
-
-SAMPLED = "filters are sampled on the grid of pixels"
+__all__ = ["SteerableFilter", "require_whole", "sampling_limit"]
 
 
 @dataclass(frozen=True)
@@ -222,6 +220,18 @@ class SteerableFilter(SteerableModule):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Filter the fields `x` (B, C_in, H, W)."""
+
+
+def sampling_limit(kernel_size: int, stride: int, padding: int) -> str:
+    """What limits a convolution under angles that do not move the grid onto itself, "" if nothing does.
+
+    Example:
+        >>> sampling_limit(5, 1, 0), sampling_limit(1, 1, 0)
+        ('filters are sampled on the grid of pixels', '')
+    """
+    limits = ["filters are sampled on the grid of pixels"] if kernel_size > 1 else []
+    limits += ["pixels are left out"] if stride > kernel_size else []
+    return ", ".join([*limits, *(["the border is square"] if padding else [])])
 
 
 def require_whole(layer: str, least: int = 1, **settings: int) -> None:

@@ -15,7 +15,7 @@ from equigen.data.dataset import DataSet
 from equigen.metrics.by_evaluations import SolverComparison, SolverCurve
 from equigen.metrics.evaluating import evaluate
 from equigen.metrics.evaluation import Evaluation
-from equigen.metrics.groups import Group, Groups
+from equigen.metrics.groups import ConditionGroup, Groups
 from equigen.metrics.likelihood import Likelihood
 from equigen.random import Stream, normal
 from equigen.report.record import write_evaluation, write_paths
@@ -52,9 +52,9 @@ COMPARISON = SolverComparison(
 GROUPS = Groups(
     "class",
     (
-        Group("cat", 30, 20, 0.9, (0.74, 0.97), 0.95, (0.76, 0.99), 0.41, 0.02),
-        Group("dog", 10, 28, 0.5, (0.24, 0.76), 1.0, (0.88, 1.0), 0.52, 0.03),
-        Group("<owl>", 0, 1, None, None, 1.0, (0.2, 1.0)),
+        ConditionGroup("cat", 30, 20, 0.9, (0.74, 0.97), 0.95, (0.76, 0.99), 0.41, 0.02),
+        ConditionGroup("dog", 10, 28, 0.5, (0.24, 0.76), 1.0, (0.88, 1.0), 0.52, 0.03),
+        ConditionGroup("<owl>", 0, 1, None, None, 1.0, (0.2, 1.0)),
     ),
 )
 

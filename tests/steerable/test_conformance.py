@@ -23,9 +23,9 @@ for _case in ALL_CASES:
 EACH_KIND = pytest.mark.parametrize("case", KINDS.values(), ids=KINDS.keys())
 
 
-def built(case: Case, dtype: torch.dtype = torch.float64, training: bool = False) -> SteerableModule:
+def built(case: Case, dtype: torch.dtype = torch.float64, training: bool = False, seed: int = 0) -> SteerableModule:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         layer = case.build().to(dtype)
         for value in layer.parameters():  # off the special values of a fresh layer: scales of one, shifts of zero
             value.data += 0.1 * torch.randn(value.shape, dtype=dtype)
@@ -172,9 +172,7 @@ def test_its_state_travels(case):
     stored = io.BytesIO()
     torch.save(layer.state_dict(), stored)
     stored.seek(0)
-    loaded = built(case)
-    for value in loaded.parameters():
-        nn.init.zeros_(value)
+    loaded = built(case, seed=1)
     with torch.no_grad():
         loaded(x)  # fills whatever is cached
     loaded.load_state_dict(torch.load(stored))
@@ -182,6 +180,33 @@ def test_its_state_travels(case):
         for other in (loaded, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             assert list(other.state_dict()) == keys
             assert torch.equal(other(x), expected)
+
+
+@EACH
+def test_it_can_be_laid_out_before_its_weights_are_there(case):
+    """Built without memory, given memory, then loaded: what large models do."""
+    layer = built(case, torch.float32)
+    with torch.device("meta"):
+        late = case.build()
+    late = late.to_empty(device="cpu").eval()
+    late.load_state_dict(layer.state_dict())
+    x = noise(case, layer, dtype=torch.float32)
+    with torch.no_grad():
+        assert torch.equal(late(x), layer(x))
+
+
+@EACH
+def test_an_average_of_its_buffers_leaves_it_alone(case):
+    """Whatever loops over the buffers of a copy, as averages of models do, touches no other layer."""
+    layer = built(case)
+    x = noise(case, layer)
+    with torch.no_grad():
+        expected = layer(x)
+        for value in copy.deepcopy(layer).buffers():
+            if value.is_floating_point():
+                value.mul_(0.5)
+        assert torch.equal(layer(x), expected)
+        assert torch.equal(built(case)(x), expected)
 
 
 @EACH

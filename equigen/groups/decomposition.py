@@ -40,7 +40,7 @@ def decompose(group: Group, matrix: Callable[[Tensor], Tensor], name: str) -> Re
 
     Raises:
         ValueError: the matrices are not orthogonal (`orthogonaliser` has the change of basis in which they are),
-            not square or not float64, or do not multiply as the group does.
+            not square or not float64, or do not multiply as the group does; so are those of frequencies above 2047.
 
     Error: 1e-14 times the square root of d.
 
@@ -73,8 +73,9 @@ def decompose(group: Group, matrix: Callable[[Tensor], Tensor], name: str) -> Re
                     break
             else:
                 return result
+    high = "" if group.order is not None else f", or have frequencies above {_FINEST // 2 - 1}"
     raise ValueError(
-        f"the matrices of {name} do not multiply as the elements of {group.name}, but have to: "
+        f"the matrices of {name} do not multiply as the elements of {group.name}{high}, but have to: "
         "make matrix(g) @ matrix(h) equal to matrix(group.compose(g, h))."
     )
 

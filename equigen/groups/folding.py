@@ -7,7 +7,7 @@ With phi = angle - 2 c flip, c the axis of the group's own reflection, every who
 and with a parity p the same times (-1)^(p flip). On a group of n rotations it depends on m modulo n alone, and rho_-m
 is s rho_m s: so it folds back to a frequency between 0 and n/2, where at the two ends it falls apart into two lines.
 
-Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 to 5.4.
+Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 (C_n) and 5.3 (D_n).
 """
 
 from __future__ import annotations

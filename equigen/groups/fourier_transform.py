@@ -59,7 +59,8 @@ def fourier(group: Group, values: Tensor, frequency: int | None = None) -> dict[
     """
     if not values.is_floating_point():
         raise TypeError(f"values are {values.dtype}, but a real function has floating values: values.double().")
-    irreps, elements = _irreps(group, frequency), _samples(group, values, frequency)
+    elements = _samples(group, values, frequency)
+    irreps = _irreps(group, frequency)
     return {
         irrep.name: torch.einsum("...g,gij->...ij", values, _table(group, irrep, elements, values)) / len(elements)
         for irrep in irreps

@@ -13,7 +13,31 @@ from torch import Tensor
 
 from equigen.groups.irrep import Irrep
 
-__all__ = ["Group"]
+__all__ = ["Group", "require_whole"]
+
+
+def require_whole(name: str, value: int, least: int, fix: str, most: int | None = None) -> None:
+    """Refuse what is no whole number, or out of bounds.
+
+    Args:
+        name: of the argument.
+        value: given; booleans count as no number.
+        least: the smallest that is taken.
+        fix: code that would be right.
+        most: the largest that is taken, if there is one.
+
+    Raises:
+        ValueError: in one sentence, with the fix.
+
+    Example:
+        >>> require_whole("n", 2.5, 0, "take n=2")
+        Traceback (most recent call last):
+        ValueError: n is 2.5, but a whole number, 0 or more, was needed: take n=2.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} is {value!r}, but a whole number, {bounds}, was needed: {fix}.")
 
 
 class Group(ABC):
@@ -68,6 +92,9 @@ class Group(ABC):
 
         Returns:
             Elements (n, ...).
+
+        Raises:
+            ValueError: n is no whole number, or negative.
         """
 
     @abstractmethod

@@ -20,7 +20,8 @@ from torch import Tensor
 from equigen.groups.function_spaces import cosets
 from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
-from equigen.groups.representation import Representation, irreducible
+from equigen.groups.plane_groups import require_plane_group
+from equigen.groups.representation import Representation, irreducible, require_few
 from equigen.groups.restriction import restrict
 from equigen.groups.schur import commutant, intertwiners
 
@@ -41,7 +42,8 @@ def induce(representation: Representation, group: PlaneGroup) -> Representation:
         (number of cosets) d coordinates, coset by coset; written "induce(H, name)".
 
     Raises:
-        ValueError: H is no subgroup of G, or has infinitely many cosets.
+        TypeError: G is no group of the plane, such as its name.
+        ValueError: H is no subgroup of G, or has infinitely many cosets; more than 1024 coordinates.
 
     Error: 1e-15.
 
@@ -51,6 +53,7 @@ def induce(representation: Representation, group: PlaneGroup) -> Representation:
         >>> induced.size, [str(irrep) for irrep in induced.irreps]
         (4, ['1', '1'])
     """
+    require_plane_group(group)
     subgroup = representation.group
     if not isinstance(subgroup, PlaneGroup) or not group.has_subgroup(subgroup):
         raise ValueError(f"{subgroup.name} is no subgroup of {group.name}, but induce needs one: induce(rep, larger).")
@@ -61,6 +64,9 @@ def induce(representation: Representation, group: PlaneGroup) -> Representation:
             f"{subgroup.name} has infinitely many cosets in {group.name}, but induce needs finitely many: "
             f"quotient({group.name}, {subgroup.name}, 3) has those functions on them up to frequency 3."
         )
+    name = f"induce({subgroup.name}, {representation.name})"
+    number = 2 if group.order is None or subgroup.order is None else group.order // subgroup.order
+    require_few(name, group, number * representation.size)
     turns = group.grid(1) if group.order is None else cosets(group, subgroup)
     irreps: list[Irrep] = []
     columns = []
@@ -73,7 +79,6 @@ def induce(representation: Representation, group: PlaneGroup) -> Representation:
     origin = None
     if representation.origin is not None:
         origin = torch.cat((representation.origin, torch.zeros((len(turns) - 1) * representation.size).double()))
-    name = f"induce({subgroup.name}, {representation.name})"
     return Representation(group, tuple(irreps), torch.cat(columns, dim=1), name, origin)
 
 

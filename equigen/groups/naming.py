@@ -7,6 +7,9 @@ products        tensor(regular, 1)
 restrictions    restrict(D8, regular)        from a larger group
 inductions      induce(C2, 1e)               from a subgroup
 sums            (0e + 1)                     one field with both
+
+A group has up to 10000 rotations, a frequency on an infinite group is up to 1024, a representation has up
+to 1024 coordinates, and a term up to 999999999 fields: text that asks for more is refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ _FUNCTIONS = {
     "restrict": "restrict(G, a)",
     "induce": "induce(H, a)",
 }
+_WORDS = {"scalar": "0e", "trivial": "0e", "sign": "0o", "vector": "1"}
+_HIGHEST = 1024
+_COUNTED = re.compile(rf"([0-9]+)\s*(?:[*·×Xx]\s*([A-Za-z0-9]+|\()|({'|'.join((*_FUNCTIONS, *_WORDS))}|\())")
 
 
 @lru_cache(maxsize=512)
@@ -106,16 +112,13 @@ def _in_brackets(name: str) -> str:
     return f"({name})" if " + " in bare else name
 
 
-class _UnreadableError(ValueError):
-    """A text that cannot be read, with the place already said."""
-
-
 class _Reader:
     """A place in a text, which moves on as the text is read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.place = 0
+        self.failure: ValueError | None = None  # one in which the place is already said
 
     def take(self, mark: str) -> bool:
         self._skip()
@@ -133,8 +136,9 @@ class _Reader:
         while self.text[self.place : self.place + 1].isspace():
             self.place += 1
 
-    def fail(self, place: int, why: str) -> _UnreadableError:
-        return _UnreadableError(f"{self.text!r} cannot be read at character {place + 1}: {why.rstrip('.')}.")
+    def fail(self, place: int, why: str) -> ValueError:
+        self.failure = ValueError(f"{self.text!r} cannot be read at character {place + 1}: {why.rstrip('.')}.")
+        return self.failure
 
     def need(self, mark: str, fix: str) -> None:
         if not self.take(mark):
@@ -153,11 +157,20 @@ class _Reader:
         self._skip()
         start = self.place
         count = self.match(r"-?[0-9]+(?=\s*x)")
+        if not count and (counted := self.counted(group)):
+            raise self.fail(start, f"a number of fields and their representation are joined by 'x': write {counted!r}")
+        if len(count) > 9:
+            raise self.fail(start, f"a term has up to 999999999 fields, but {len(count)} digits are given: write fewer")
         if count and int(count) < 1:
             raise self.fail(start, f"a term has {count} fields, but needs one or more: leave the term out")
         if count:
             self.take("x")
         return int(count or 1), self.one(group)
+
+    def counted(self, group: PlaneGroup) -> str:
+        """How a number of fields and a representation that stand here, joined somehow, are written; "" for others."""
+        found = _COUNTED.match(self.text, self.place)
+        return f"{found[1]}x{_written(group, found[2] or found[3], self.text[found.end() :])}" if found else ""
 
     def sum(self, group: PlaneGroup) -> Representation:
         summands = [self.one(group)]
@@ -172,14 +185,19 @@ class _Reader:
             representation = self.sum(group)
             self.need(")", "close the sum")
             return representation
+        if counted := self.counted(group):
+            meant = counted.partition("x")[2]
+            raise self.fail(start, f"fields are counted once, in front of a whole term: write {meant!r}")
         word = self.match(r"[\w@.]+")
+        if group.rotations is None and word.isdecimal() and (len(word) > 9 or int(word) > _HIGHEST):
+            raise self.fail(start, f"a frequency above {_HIGHEST} stands where a lower one was needed: write 3")
         try:
             return self.function(group, word) if word in _FUNCTIONS else irreducible(group, word)
-        except _UnreadableError:
-            raise
         except ValueError as error:
+            if error is self.failure:
+                raise
             why = str(error) if word in _FUNCTIONS else _unknown(group, word, self._seen())
-            raise self.fail(start, why) from error
+            raise self.fail(start, why) from None
 
     def function(self, group: PlaneGroup, word: str) -> Representation:
         form = f"write {_FUNCTIONS[word]}"
@@ -209,7 +227,7 @@ class _Reader:
         if not digits:
             raise self.fail(self.place, f"{self._seen()} stands where a largest frequency was needed: {form}")
         self.need(")", form)
-        return int(digits)
+        return int(digits.lstrip("0")[:12] or 0)
 
     def other_group(self) -> PlaneGroup:
         self._skip()
@@ -217,7 +235,7 @@ class _Reader:
         try:
             return plane_group(self.match(r"[\w@.]+"))
         except ValueError as error:
-            raise self.fail(start, str(error)) from error
+            raise self.fail(start, str(error)) from None
 
 
 def _unknown(group: PlaneGroup, word: str, seen: str) -> str:
@@ -234,9 +252,12 @@ def _unknown(group: PlaneGroup, word: str, seen: str) -> str:
 
 def _meant(group: PlaneGroup, word: str, names: list[str]) -> str:
     number = re.fullmatch(r"([0-9]{1,9})([eo]?)", word)
+    if _WORDS.get(word) in names:
+        return f"write {_WORDS[word]}"
     if number is None:
-        near = difflib.get_close_matches(word, [*names, *_FUNCTIONS], n=1)
-        return f"write {_FUNCTIONS.get(near[0], near[0])}" if near else ""
+        # Of two letters one alone is no likeness: "A1" is not meant for "1".
+        near = difflib.get_close_matches(word, [*names, *_FUNCTIONS], n=1, cutoff=0.6 if len(word) > 2 else 0.75)
+        return f"write {_written(group, near[0], '')}" if near else ""
     k, letter = int(number[1]), number[2]
     at_end = k == 0 or 2 * k == group.rotations
     if letter == "o" and at_end:
@@ -246,3 +267,14 @@ def _meant(group: PlaneGroup, word: str, names: list[str]) -> str:
     if at_end or letter:
         return f"{word!r} is written {same}"
     return f"frequency {k} acts as {same}, write that"
+
+
+def _written(group: PlaneGroup, name: str, rest: str) -> str:
+    """How a name is to be written: with its brackets, as they stand in the rest of the text, or what belongs there."""
+    if name == "(" or (name in _FUNCTIONS and rest.lstrip().startswith("(")):
+        inside = re.match(r"([^()]*)\)" if name == "(" else r"\s*\(([^()]*)\)", rest)
+        return f"{name.rstrip('(')}({inside[1] if inside else '...'})"
+    if group.order is not None and name in ("regular", "quotient"):
+        return {"regular": "regular", "quotient": "quotient(H)"}[name]
+    irreps = [irrep.name for irrep in group.irreps(1)]
+    return _WORDS[name] if _WORDS.get(name) in irreps else _FUNCTIONS.get(name, name)

@@ -17,8 +17,8 @@ Irreducible representations over the real numbers (k is the frequency, n the num
 In a dihedral group whose own reflection stands at another axis c, `angle` means angle - 2 c flip, so that this
 reflection acts as diag(1, -1), +1 ("e") or -1 ("o").
 
-Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 to 5.4; M. Weiler, G. Cesa, General
-E(2)-Equivariant Steerable CNNs, 2019, appendix F.1.
+Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 (C_n), 5.2 (SO(2)), 5.3 (D_n) and 5.5
+(O(2)); M. Weiler, G. Cesa, General E(2)-Equivariant Steerable CNNs, 2019.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from equigen.groups.group import Group
+from equigen.groups.group import Group, require_whole
 from equigen.groups.irrep import Irrep
 from equigen.groups.roots import roots_of_unity
 from equigen.random import Stream, integers, uniform
@@ -43,26 +44,21 @@ _NEAR = {torch.float64: 1e-9, torch.float32: 1e-5}
 class PlaneGroup(Group):
     """A closed group of rotations and reflections of the plane; see the module for how elements are written.
 
+    `reflections` says whether there are any, `axis` at what angle, in radians, the line of the group's own one stands.
+
     Example:
         >>> from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
         >>> [group.name for group in (Cyclic(4), Dihedral(4), Dihedral(1, axis=math.pi / 4), SO2(), O2())]
         ['C4', 'D4', 'D1@45', 'SO2', 'O2']
     """
 
+    reflections: ClassVar[bool]
+    axis: float = 0.0
+
     @property
     @abstractmethod
     def rotations(self) -> int | None:
         """How many rotations there are, None for all of them."""
-
-    @property
-    @abstractmethod
-    def reflections(self) -> bool:
-        """Whether reflections are there."""
-
-    @property
-    def axis(self) -> float:
-        """Angle of the line across which the group's own reflection goes, in radians."""
-        return 0.0
 
     @property
     def order(self) -> int | None:
@@ -79,18 +75,34 @@ class PlaneGroup(Group):
     def compose(self, g: Tensor, h: Tensor) -> Tensor:
         """The product g h, first h and then g: (a + (-1)^f b, f xor h), of the broadcast shape (*, 2).
 
+        Raises:
+            ValueError: rows of `g` or `h` are no elements of the group.
+
         Example:
             >>> from equigen.groups.plane_groups import Dihedral
             >>> quarter, mirror = Dihedral(4).elements()[[1, 4]]
             >>> [round(number, 3) for number in Dihedral(4).compose(mirror, quarter).tolist()]
             [4.712, 1.0]
         """
+        self._require_elements(g, "g")
+        self._require_elements(h, "h")
         angle = g[..., 0] + (1 - 2 * g[..., 1]) * h[..., 0]
         return self._snapped(angle, (g[..., 1] - h[..., 1]).abs())
 
     def inverse(self, g: Tensor) -> Tensor:
-        """The elements that undo `g` (*, 2): (-a, 0), and reflections undo themselves."""
+        """The elements that undo `g` (*, 2): (-a, 0), and reflections undo themselves.
+
+        Raises:
+            ValueError: rows of `g` are no elements of the group.
+        """
+        self._require_elements(g, "g")
         return self._snapped((2 * g[..., 1] - 1) * g[..., 0], g[..., 1])
+
+    def _require_elements(self, g: Tensor, name: str) -> None:
+        if not bool(self.contains(g.detach()).all()):
+            raise ValueError(
+                f"{name} holds rows that are no elements of {self.name}: take them from .elements() or .sample()."
+            )
 
     def _snapped(self, angle: Tensor, flip: Tensor) -> Tensor:
         """Rows (angle, flip) with the angle in [0, 2 pi), on the group's own angles if these are finitely many."""
@@ -103,7 +115,12 @@ class PlaneGroup(Group):
         return torch.stack((torch.where(angle >= near, torch.zeros_like(angle), angle), flip), dim=-1)
 
     def sample(self, n: int, *, seed: int, first: int = 0) -> Tensor:
-        """`n` elements from the uniform law, float64 (n, 2); element i depends on the seed and on first + i alone."""
+        """`n` elements from the uniform law, float64 (n, 2); element i depends on the seed and on first + i alone.
+
+        Raises:
+            ValueError: n is no whole number, or negative.
+        """
+        require_whole("n", n, 0, f"{self.name} gives .sample(16, seed=0)")
         item = torch.arange(first, first + n)
         if self.order is not None:
             return self.elements()[integers(self.order, (), seed=seed, stream=Stream.ELEMENT, item=item)]
@@ -134,10 +151,11 @@ class PlaneGroup(Group):
             float64 (n, 2), or (2 n, 2) with reflections.
 
         Raises:
-            ValueError: n is not positive, or does not divide the number of rotations.
+            ValueError: n is no positive whole number, or does not divide the number of rotations.
         """
-        if n < 1 or (self.rotations is not None and self.rotations % n):
-            fix = "take n >= 1" if self.rotations is None else f"take a divisor of {self.rotations}"
+        fix = "take n >= 1" if self.rotations is None else f"take a divisor of {self.rotations}"
+        require_whole("n", n, 1, fix)
+        if self.rotations is not None and self.rotations % n:
             raise ValueError(f"n is {n}, but {self.name} has no {n} equally spread rotations: {fix}.")
         turns = torch.arange(n, dtype=torch.float64) * (math.tau / n)
         rows = [self._snapped(turns, torch.zeros_like(turns))]
@@ -208,8 +226,8 @@ class PlaneGroup(Group):
             raise ValueError(
                 f"{self.name} has infinitely many irreps, but a list was asked for: call .irreps(frequency)."
             )
-        if frequency is not None and frequency < 0:
-            raise ValueError(f"frequency is {frequency}, but the largest frequency is 0 or more: call .irreps(0).")
+        if frequency is not None:
+            require_whole("frequency", frequency, 0, "call .irreps(0)")
         top = frequency if n is None else n // 2 if frequency is None else min(frequency, n // 2)
         return tuple(irrep for k in range((top or 0) + 1) for irrep in self._irreps_at(k))
 
@@ -253,10 +271,7 @@ class PlaneGroup(Group):
 
         Error: 1e-16 (finite groups, float64); |k| 2e-16 (float64) and |k| 4e-7 (float32) for angles up to 2 pi.
         """
-        if not bool(self.contains(g.detach()).all()):
-            raise ValueError(
-                f"g holds rows that are no elements of {self.name}: take them from .elements() or .sample()."
-            )
+        self._require_elements(g, "g")
         g = g if g.is_floating_point() else g.double()
         flip = g[..., 1]
         angle = g[..., 0] - 2 * self.axis * flip

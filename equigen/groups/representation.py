@@ -10,7 +10,7 @@ with "+" the direct sum. All there is to know about it follows: matrices, charac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -19,12 +19,13 @@ from torch import Tensor
 from equigen.groups.group import Group
 from equigen.groups.irrep import Irrep
 
-__all__ = ["Representation", "direct_sum", "irreducible", "trivial"]
+__all__ = ["Representation", "direct_sum", "irreducible", "require_few", "trivial"]
 
+_MOST_COORDINATES = 1024
 _TRIVIAL = ("0e", "trivial")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Representation:
     """An orthogonal real representation rho = Q (+ psi_i) Q^T of a group.
 
@@ -52,7 +53,7 @@ class Representation:
     irreps: tuple[Irrep, ...]
     change_of_basis: Tensor
     name: str
-    origin: Tensor | None = field(default=None, repr=False)
+    origin: Tensor | None = None
 
     def __post_init__(self) -> None:
         size = sum(irrep.size for irrep in self.irreps)
@@ -149,6 +150,9 @@ class Representation:
     def __str__(self) -> str:
         return self.name
 
+    def __repr__(self) -> str:
+        return f"Representation({self.group.name}, {self.name!r}, size={self.size})"
+
 
 def irreducible(group: Group, name: str) -> Representation:
     """The irreducible representation of that name, in its own basis.
@@ -180,6 +184,8 @@ def trivial(group: Group) -> Representation:
 def direct_sum(representations: Sequence[Representation], name: str | None = None) -> Representation:
     """Several representations side by side, each on its own coordinates.
 
+    A sum of two or more has no `origin`: its coordinates are those of several functions, not of one.
+
     Args:
         representations: one or more, of one group.
         name: of the sum; by default the names joined by "+".
@@ -199,4 +205,27 @@ def direct_sum(representations: Sequence[Representation], name: str | None = Non
         raise ValueError(f"the groups of the summands are {listed}, but a sum has one group: restrict them to one.")
     irreps = tuple(irrep for representation in representations for irrep in representation.irreps)
     basis = torch.block_diag(*(representation.change_of_basis for representation in representations))
-    return Representation(groups[0], irreps, basis, name or " + ".join(map(str, representations)))
+    origin = representations[0].origin if len(representations) == 1 else None
+    return Representation(groups[0], irreps, basis, name or " + ".join(map(str, representations)), origin)
+
+
+def require_few(name: str, group: Group, size: int) -> None:
+    """Refuse a representation of more than 1024 coordinates, before its matrices are computed.
+
+    Args:
+        name: of the representation.
+        group: which it represents.
+        size: number of its coordinates.
+
+    Raises:
+        ValueError: there are more.
+
+    Example:
+        >>> from equigen.groups.plane_groups import SO2
+        >>> require_few("regular(3)", SO2(), 7)
+    """
+    if size > _MOST_COORDINATES:
+        raise ValueError(
+            f"{name} of {group.name} has {size} coordinates, but representations have up to "
+            f"{_MOST_COORDINATES}: take a lower frequency, or a smaller group."
+        )

@@ -7,7 +7,7 @@ apart. With d the angle from the group's axis to the subgroup's, phi_G = phi_H +
 
 where the bracket folds back into the frequencies of the subgroup (`fold`).
 
-Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 to 5.4 and 7.2.
+Source: J.-P. Serre, Linear Representations of Finite Groups, 1977, sections 5.1 (C_n), 5.3 (D_n) and 7.2.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from equigen.groups.cyclic_vector import is_cyclic
 from equigen.groups.folding import fold, fold_line
 from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
+from equigen.groups.plane_groups import require_plane_group
 from equigen.groups.representation import Representation
 
 __all__ = ["restrict"]
@@ -37,6 +38,7 @@ def restrict(representation: Representation, subgroup: PlaneGroup) -> Representa
         subgroup: of that group; the group itself gives the representation back.
 
     Raises:
+        TypeError: the subgroup is no group of the plane, such as its name.
         ValueError: it is no subgroup, or the group is none of the plane.
 
     Error: 1e-15, also for frequencies that fold.
@@ -53,6 +55,7 @@ def restrict(representation: Representation, subgroup: PlaneGroup) -> Representa
         raise ValueError(
             f"the group is {group.name}, but restrict needs a group of the plane: take one such as Cyclic(4)."
         )
+    require_plane_group(subgroup)
     if not group.has_subgroup(subgroup):
         raise ValueError(f"{subgroup.name} is no subgroup of {group.name}, but restrict needs one: pass a subgroup.")
     if subgroup == group:

@@ -20,7 +20,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from equigen.groups.group import Group
+from equigen.groups.group import Group, require_whole
 from equigen.groups.irrep import Irrep
 from equigen.groups.representation import Representation
 from equigen.random import Stream, integers
@@ -41,7 +41,7 @@ class Symmetric(Group):
         n: number of places, at least 1.
 
     Raises:
-        ValueError: n is less than 1.
+        ValueError: n is no positive whole number.
 
     Example:
         >>> group = Symmetric(3)
@@ -54,8 +54,7 @@ class Symmetric(Group):
     n: int
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"n is {self.n}, but a permutation group needs at least one place: Symmetric(3).")
+        require_whole("n", self.n, 1, "call Symmetric(3)")
 
     def __str__(self) -> str:
         return self.name
@@ -89,6 +88,7 @@ class Symmetric(Group):
         Two keys of one permutation agree with probability below (places)^2 2^-63; their order is then that of their
         places. Arguments as for `Group.sample`.
         """
+        require_whole("n", n, 0, f"{self.name} gives .sample(16, seed=0)")
         number = torch.arange(first, first + n)
         words = integers(1 << 31, (self.n, 2), seed=seed, stream=Stream.ELEMENT, item=number)
         return torch.argsort((words[..., 0] << 31) | words[..., 1], dim=-1, stable=True)
@@ -140,10 +140,10 @@ class Symmetric(Group):
             frequency: the largest n - (longest row); all by default.
 
         Raises:
-            ValueError: the frequency is negative.
+            ValueError: the frequency is negative, or no whole number.
         """
-        if frequency is not None and frequency < 0:
-            raise ValueError(f"frequency is {frequency}, but the largest frequency is 0 or more: call .irreps(0).")
+        if frequency is not None:
+            require_whole("frequency", frequency, 0, "call .irreps(0)")
         return tuple(map(_irrep, _partitions(self.n, frequency)))
 
     def irrep(self, name: str) -> Irrep:
@@ -214,7 +214,7 @@ def permutation(n: int) -> Representation:
         Representation of `Symmetric(n)` of size n, functions on the places; the value at g is x[g[0]].
 
     Raises:
-        ValueError: n is less than 1.
+        ValueError: n is no positive whole number.
 
     Example:
         >>> rep = permutation(3)

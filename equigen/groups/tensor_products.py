@@ -22,7 +22,7 @@ from equigen.groups.cyclic_vector import is_cyclic
 from equigen.groups.folding import fold, fold_line
 from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
-from equigen.groups.representation import Representation
+from equigen.groups.representation import Representation, require_few
 
 __all__ = ["clebsch_gordan", "tensor_product"]
 
@@ -41,7 +41,7 @@ def tensor_product(a: Representation, b: Representation) -> Representation:
         d_a d_b coordinates, written "tensor(a, b)".
 
     Raises:
-        ValueError: the groups differ, or are none of the plane.
+        ValueError: the groups differ, or are none of the plane; more than 1024 coordinates.
 
     Error: 1e-15.
 
@@ -57,6 +57,7 @@ def tensor_product(a: Representation, b: Representation) -> Representation:
             f"a represents {group.name} and b represents {b.group.name}, but a product needs one group of the plane: "
             "restrict(a, subgroup)."
         )
+    require_few(f"tensor({a.name}, {b.name})", group, a.size * b.size)
     irreps: list[Irrep] = []
     columns = []
     for one, left in zip(a.irreps, _columns(a), strict=True):

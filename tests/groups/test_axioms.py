@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from equigen.groups.plane_groups import O2, Cyclic, Dihedral
+from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
 from equigen.groups.symmetric import Symmetric
 from tests.groups import axioms
 from tests.groups.all_groups import ALL_GROUPS, PLANE_GROUPS, plane_matrix
@@ -103,7 +103,7 @@ FAULTS = {
         axioms.a_batch_is_its_items,
     ),
     "a product in float64": (
-        plant(Cyclic, compose=lambda self, g, h: Cyclic.compose(self, g.double(), h.double()))(4),
+        plant(SO2, compose=lambda self, g, h: SO2.compose(self, g.double(), h.double()))(),
         axioms.dtype_follows_the_input,
     ),
     "samples that prefer a half": (
@@ -158,7 +158,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(name):
     group, axiom = FAULTS[name]
-    with pytest.raises((AssertionError, RuntimeError)):
+    with pytest.raises((AssertionError, RuntimeError, ValueError)):
         axiom(group)
 
 

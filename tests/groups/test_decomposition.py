@@ -91,6 +91,13 @@ def test_planted_matrices_that_do_not_multiply_are_refused(group, matrix):
         decompose(group, matrix, "planted")
 
 
+def test_the_largest_frequency_is_named():
+    line = irreducible(SO2(), "2047")
+    assert [irrep.name for irrep in decompose(SO2(), line.matrix, "fast").irreps] == ["2047"]
+    with pytest.raises(ValueError, match=r"as the elements of SO2, or have frequencies above 2047, but"):
+        decompose(SO2(), irreducible(SO2(), "2049").matrix, "faster")
+
+
 def test_an_irrep_about_another_axis_is_turned_not_refused():
     found = decompose(Dihedral(5, axis=0.1), mirrored_wrongly, "plane")
     assert [irrep.name for irrep in found.irreps] == ["1"]

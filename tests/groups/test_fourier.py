@@ -188,6 +188,22 @@ def test_a_compact_grid_is_exact_below_its_number_and_aliases_above(group, n, to
     assert wrong == ([str(n - 6)] if n - 6 <= top else [])
 
 
+@pytest.mark.parametrize("group", [SO2(), O2()], ids=str)
+def test_the_fewest_rotations_are_enough(group):
+    """2 K + 1 rotations hold a function up to the frequency K, and 2 K are refused."""
+    wide = {"0e": noise(1, 1), "3": on_span(group, noise(2, 2))}
+    found = fourier(group, inverse_fourier(group, wide, group.grid(7)), 3)
+    for name, matrix in found.items():
+        close(matrix, wide.get(name, torch.zeros_like(matrix)))
+    with pytest.raises(ValueError, match=r"grid\(7\)"):
+        fourier(group, noise(len(group.grid(6))), 3)
+
+
+def test_a_frequency_beyond_all_values_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"need values at 2000000001 rotations"):
+        fourier(SO2(), noise(8), 10**9)
+
+
 def on_span(group, matrix):
     """The part of a (2, 2) matrix that a spectrum of the group can hold."""
     if group.irrep("1").endomorphisms == 1:

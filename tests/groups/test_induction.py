@@ -92,6 +92,10 @@ def test_functions_on_the_subgroup_become_functions_on_the_group():
 def test_what_cannot_be_induced_is_refused():
     rep = irreducible(Cyclic(4), "1")
     assert induce(rep, Cyclic(4)) is rep
+    with pytest.raises(TypeError, match=r"'D4' is no group of the plane, .*: pass plane_group\('D4'\)\."):
+        induce(rep, "D4")
+    with pytest.raises(ValueError, match=r"induce\(C4, 1\) of C4000 has 2000 coordinates, but"):
+        induce(rep, Cyclic(4000))
     with pytest.raises(ValueError, match=r"C4 is no subgroup of C6, but induce needs one"):
         induce(rep, Cyclic(6))
     with pytest.raises(ValueError, match=r"C4 has infinitely many cosets in SO2, .* quotient\(SO2, C4, 3\)"):

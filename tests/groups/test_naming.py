@@ -84,6 +84,42 @@ REFUSED = [
     (Dihedral(3), "1 + 3", 5, "frequency 3 acts as '0e' or '0o', write that."),
     (O2(), "regulr", 1, "has 0e, 0o, 1, 2, 3, ..., regular(3), quotient(H, 3), tensor(a, b)"),
     (O2(), "regulr", 1, ": write regular(3)."),
+    (Cyclic(4), "regulr", 1, ": write regular."),
+    (D4, "quotint(C2)", 1, ": write quotient(H)."),
+    (Cyclic(4), "8regular", 1, "a number of fields and their representation are joined by 'x': write '8xregular'."),
+    (Cyclic(4), "8 regular", 1, "write '8xregular'."),
+    (Cyclic(4), "8*regular", 1, "write '8xregular'."),
+    (Cyclic(4), "8 · regular", 1, "write '8xregular'."),
+    (Cyclic(4), "8Xregular", 1, "write '8xregular'."),
+    (Cyclic(4), "0e + 4*1", 6, "write '4x1'."),
+    (SO2(), "8 regular", 1, "write '8xregular(3)'."),
+    (SO2(), "8 regular(2)", 1, "write '8xregular(2)'."),
+    (D4, "8quotient(D1@45)", 1, "write '8xquotient(D1@45)'."),
+    (D4, "8 quotient", 1, "write '8xquotient(H)'."),
+    (Cyclic(4), "8 tensor(quotient(C2), 1)", 1, "write '8xtensor(...)'."),
+    (Cyclic(4), "2(0e + 1)", 1, "write '2x(0e + 1)'."),
+    (Cyclic(4), "2((0e + 1) + 1)", 1, "write '2x(...)'."),
+    (Cyclic(4), "8 vector", 1, "write '8x1'."),
+    (Cyclic(4), "2x8 regular", 3, "fields are counted once, in front of a whole term: write 'regular'."),
+    (Cyclic(4), "tensor(8regular, 1)", 8, "in front of a whole term: write 'regular'."),
+    (Cyclic(4), "(2x1 + 0e)", 2, "in front of a whole term: write '1'."),
+    (Cyclic(4), "8xA1", 3, "'A1' is no representation of C4: write one of 0e, 1, 2e, regular"),
+    (Cyclic(4), "8xB1", 3, "'B1' is no representation of C4: write one of 0e, 1, 2e, regular"),
+    (Cyclic(4), "8xscalar", 3, ": write 0e."),
+    (O2(), "8xtrivial", 3, ": write 0e."),
+    (O2(), "8xsign", 3, ": write 0o."),
+    (Cyclic(4), "8xsign", 3, "'sign' is no representation of C4: write one of 0e, 1, 2e, regular"),
+    (D4, "8xvector", 3, ": write 1."),
+    (Cyclic(2), "8xvector", 3, "'vector' is no representation of C2: write one of 0e, 1e, regular"),
+    (SO2(), "regular(1000000000)", 1, "frequency is 1000000000, but a whole number, from 0 to 1024, was needed"),
+    (SO2(), "regular(" + "9" * 5000 + ")", 1, "from 0 to 1024, was needed: write regular(3)."),
+    (SO2(), "1000000000", 1, "a frequency above 1024 stands where a lower one was needed: write 3."),
+    (SO2(), "9" * 5000, 1, "a frequency above 1024 stands where a lower one was needed: write 3."),
+    (SO2(), "9" * 5000 + "x1", 1, "a term has up to 999999999 fields, but 5000 digits are given: write fewer."),
+    (SO2(), "quotient(C999999999, 3)", 10, "n is 999999999, but a whole number, from 1 to 10000, was needed"),
+    (Cyclic(5000), "regular", 1, "regular of C5000 has 5000 coordinates, but representations have up to 1024"),
+    (SO2(), "tensor(regular(100), regular(100))", 1, "has 40401 coordinates, but representations have up to 1024"),
+    (O2(), "induce(SO2, regular(500))", 1, "of O2 has 2002 coordinates, but representations have up to 1024"),
     (
         SO2(),
         "0e + regular",
@@ -112,7 +148,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("group", "text", "place", "why"), REFUSED)
+@pytest.mark.parametrize(("group", "text", "place", "why"), REFUSED, ids=lambda value: str(value)[:40])
 def test_a_bad_name_is_answered_with_its_place_and_the_legal_ones(group, text, place, why):
     with pytest.raises(ValueError, match="cannot be read") as caught:
         read_terms(group, text)
@@ -121,6 +157,9 @@ def test_a_bad_name_is_answered_with_its_place_and_the_legal_ones(group, text, p
     assert why in message
     assert message.endswith(".")
     assert "\n" not in message
+    assert caught.type is ValueError
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 def test_texts_with_a_slip_are_read_or_refused_and_nothing_else():

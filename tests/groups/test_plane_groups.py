@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral, plane_group
+from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral, plane_group, require_plane_group
 from tests.groups.all_groups import FINITE_PLANE, PLANE_GROUPS, plane_matrix
 
 FINITE = {group.name: group for group in FINITE_PLANE}
@@ -192,6 +192,14 @@ def test_angles_lie_in_one_turn():
             assert bool(((element[..., 1] == 0) | (element[..., 1] == 1)).all()), name
 
 
+def quarter():
+    return Cyclic(4).elements()[1]
+
+
+def eighth():
+    return Cyclic(8).elements()[1]
+
+
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
@@ -212,6 +220,21 @@ def test_angles_lie_in_one_turn():
         (lambda: Cyclic(4).irrep("3"), "0e, 1, 2e"),
         (lambda: Dihedral(3).irrep("1e"), "0e, 0o, 1:"),
         (lambda: SO2().irrep("x"), r"0e, 1, 2, 3, \.\.\."),
+        (lambda: SO2().irreps(2.5), r"frequency is 2.5, but a whole number, 0 or more, was needed"),
+        (lambda: SO2().grid(2.5), "n is 2.5, but a whole number, 1 or more, was needed: take n >= 1"),
+        (lambda: Cyclic(4).grid(True), "n is True, but a whole number"),
+        (lambda: Cyclic(4).sample(2.5, seed=0), r"n is 2.5, but a whole number, 0 or more, .*C4 gives \.sample\(16"),
+        (lambda: O2().sample(-1, seed=0), "n is -1, but a whole number"),
+        (lambda: Cyclic(10_001), "from 1 to 10000, was needed"),
+        (lambda: plane_group("D999999999"), "from 1 to 10000, was needed"),
+        (lambda: plane_group("C" + "9" * 5000), "n is 9+, but .*from 1 to 10000, was needed"),
+        (lambda: Cyclic(4).compose(quarter(), eighth()), "h holds rows that are no elements of C4"),
+        (lambda: Cyclic(4).compose(eighth(), quarter()), "g holds rows that are no elements of C4"),
+        (lambda: Dihedral(4).inverse(eighth()), "g holds rows that are no elements of D4"),
+        (lambda: Cyclic(4).inverse(Dihedral(1).elements()), "g holds rows that are no elements of C4"),
+        (lambda: require_plane_group("D2@45"), r"'D2@45' is no group of the plane, .*: pass plane_group\('D2@45'\)\."),
+        (lambda: require_plane_group("square"), r"'square' is no group of the plane, .*: pass plane_group\('C4'\)\."),
+        (lambda: require_plane_group(4), r"4 is no group of the plane, .*: pass plane_group\('C4'\)\."),
         (lambda: plane_group("C0"), "write C4"),
         (lambda: plane_group("C4@45"), "write C4"),
         (lambda: plane_group("SO3"), "write C4"),

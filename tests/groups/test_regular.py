@@ -169,7 +169,7 @@ def test_the_origin_reads_values(name):
     rep = quotient(group, subgroup, top)
     reads_values(group, rep, subgroup)
     assert top is None or rep.frequency <= top
-    if top is not None:
+    if top is not None and not rep.is_permutation:
         torch.testing.assert_close(rep.change_of_basis, torch.eye(rep.size, dtype=torch.float64), rtol=0, atol=0)
 
 
@@ -198,6 +198,48 @@ def test_sizes_of_band_limited_spaces():
     assert [irrep.name for irrep in quotient(O2(), SO2(), 3).irreps] == ["0e", "0o"]
 
 
+def test_a_space_is_written_in_one_way():
+    """A frequency that leaves nothing out gives the values themselves, which layers of values take."""
+    for group in (Cyclic(4), Cyclic(5), Dihedral(3), Dihedral(1, axis=0.3)):
+        for top in (group.rotations // 2, group.rotations, 10**9):
+            assert regular(group, top) == regular(group)
+            assert str(regular(group, top)) == "regular"
+    assert quotient(Cyclic(8), Cyclic(2), 4) == quotient(Cyclic(8), Cyclic(2))
+    assert quotient(Dihedral(3), Cyclic(3), 0) == quotient(Dihedral(3), Cyclic(3))  # two lines, both of frequency 0
+    assert str(quotient(Dihedral(3), Cyclic(3), 0)) == "quotient(C3)"
+    limited = [regular(Cyclic(16), 3), regular(Cyclic(8), 3), quotient(Cyclic(8), Cyclic(2), 3)]
+    assert [(str(rep), rep.size, rep.is_permutation) for rep in limited] == [
+        ("regular(3)", 7, False),
+        ("regular(3)", 7, False),
+        ("quotient(C2, 3)", 3, False),
+    ]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_cosets_are_listed_by_their_first_elements(name):
+    group, subgroup = PAIRS[name]
+    elements = group.elements()
+    related = subgroup.contains(group.compose(group.inverse(elements)[:, None], elements))  # g^-1 h in H
+    firsts = related.int().argmax(dim=1) == torch.arange(len(elements))
+    torch.testing.assert_close(cosets(group, subgroup), elements[firsts], rtol=0, atol=0)
+
+
+def test_the_largest_spaces_are_made_at_once():
+    rep = regular(Cyclic(256))
+    g = Cyclic(256).elements()[1]
+    assert torch.equal(rep.matrix(g), torch.eye(256, dtype=torch.float64).roll(1, 0))
+    assert regular(Cyclic(10_000), 3).size == 7
+    assert quotient(Cyclic(2000), Cyclic(1000)).size == 2
+
+
+@pytest.mark.parametrize("call", [regular, lambda name: cosets(name, Cyclic(2)), lambda name: quotient(name, O2())])
+def test_a_name_is_no_group(call):
+    with pytest.raises(TypeError, match=r"'D2@45' is no group of the plane, .*: pass plane_group\('D2@45'\)\."):
+        call("D2@45")
+    with pytest.raises(TypeError, match=r"'C2' is no group of the plane, .*: pass plane_group\('C2'\)\."):
+        quotient(Cyclic(4), "C2")
+
+
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
@@ -206,7 +248,16 @@ def test_sizes_of_band_limited_spaces():
         (lambda: quotient(Cyclic(4), Cyclic(3)), "subgroup"),
         (lambda: quotient(Cyclic(4), Dihedral(1)), "subgroup"),
         (lambda: quotient(Cyclic(4), SO2()), "subgroup"),
-        (lambda: regular(O2(), -1), "0 or more"),
+        (lambda: regular(O2(), -1), "from 0 to 1024"),
+        (lambda: regular(Cyclic(4), -1), "0 or more"),
+        (lambda: regular(Cyclic(4), 2.0), r"frequency is 2.0, but a whole number, .*: write regular\(3\)"),
+        (lambda: regular(SO2(), 10**9), r"frequency is 1000000000, but .*from 0 to 1024.*: write regular\(3\)"),
+        (lambda: quotient(O2(), Dihedral(1), 10**9), r"from 0 to 1024.*: write quotient\(D1, 3\)"),
+        (lambda: regular(SO2(), 512), r"regular\(512\) of SO2 has 1025 coordinates, but .* up to 1024: take a lower"),
+        (lambda: regular(Cyclic(1025)), "regular of C1025 has 1025 coordinates"),
+        (lambda: regular(Cyclic(2000), 600), "of C2000 has 1201 coordinates"),
+        (lambda: cosets(SO2(), Cyclic(2)), r"\.grid\(n\)"),
+        (lambda: cosets(Cyclic(4), Cyclic(3)), "subgroup"),
     ],
 )
 def test_a_mistake_is_answered_with_the_fix(mistake, words):

@@ -225,7 +225,7 @@ def test_equal_representations_are_equal_and_hash_alike():
     assert hash(one) == hash(two)
     renamed = Representation(one.group, one.irreps, one.change_of_basis, "other", one.origin)
     assert renamed == one
-    assert regular(Dihedral(4), 2) != one
+    assert regular(Dihedral(4), 1) != one
     assert trivial(Cyclic(4)) != trivial(Cyclic(2))
     assert Representation(one.group, one.irreps, one.change_of_basis, "regular") != one  # no origin
 
@@ -246,7 +246,7 @@ def test_permutations_and_trivial_ones_are_recognised():
     assert trivial(group).is_trivial
     assert not irreducible(group, "0o").is_permutation  # it changes signs
     assert not irreducible(group, "1").is_permutation
-    assert not regular(group, 2).is_permutation
+    assert not regular(group, 1).is_permutation
     assert not regular(group).is_trivial
 
 

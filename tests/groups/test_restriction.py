@@ -96,6 +96,8 @@ def test_a_vector_is_cyclic_if_its_images_span_everything(name):
 def test_what_is_no_subgroup_is_refused():
     with pytest.raises(ValueError, match=r"C3 is no subgroup of C4, but restrict needs one"):
         restrict(regular(Cyclic(4)), Cyclic(3))
+    with pytest.raises(TypeError, match=r"'C2' is no group of the plane, .*: pass plane_group\('C2'\)\."):
+        restrict(regular(Cyclic(4)), "C2")
     with pytest.raises(ValueError, match=r"the group is S3, but restrict needs a group of the plane"):
         restrict(permutation(3), Cyclic(1))
     with pytest.raises(ValueError, match=r"frequency 1 was given, but C4 has no line at it: call fold"):

@@ -134,6 +134,9 @@ def test_each_place_is_reached_as_often():
     [
         (lambda: Symmetric(0), r"Symmetric\(3\)"),
         (lambda: permutation(0), r"Symmetric\(3\)"),
+        (lambda: Symmetric(3.0), r"n is 3.0, but a whole number, 1 or more, was needed: call Symmetric\(3\)"),
+        (lambda: Symmetric(True), r"Symmetric\(3\)"),
+        (lambda: Symmetric(3).sample(2.5, seed=0), "n is 2.5, but a whole number"),
         (lambda: Symmetric(10).elements(), r"sample\(1000"),
         (lambda: Symmetric(3).grid(5), r"\.elements\(\)"),
         (lambda: Symmetric(3).irrep("0e"), "trivial, standard, sign"),

@@ -72,6 +72,11 @@ def test_an_origin_is_kept_only_where_values_determine_the_coordinates():
     assert tensor_product(functions, irreducible(group, "1")).origin is None
 
 
+def test_products_too_large_are_refused():
+    with pytest.raises(ValueError, match=r"of C36 has 1296 coordinates, but representations have up to 1024"):
+        tensor_product(regular(Cyclic(36)), regular(Cyclic(36)))
+
+
 def test_factors_of_two_groups_are_refused():
     with pytest.raises(ValueError, match=r"a represents C4 and b represents C8, .* restrict"):
         tensor_product(regular(Cyclic(4)), regular(Cyclic(8)))

@@ -119,7 +119,8 @@ def assert_equivariant(
         The largest relative error over the elements.
 
     Raises:
-        AssertionError: a larger one, or one that is no number; the table of all elements is shown.
+        AssertionError: a larger one, or one that is no number; without `within` also a floor so high that nothing can
+            be told; the table of all elements is shown.
 
     Example:
         >>> from equigen.groups.plane_groups import Dihedral
@@ -133,6 +134,9 @@ def assert_equivariant(
     """
     found = equivariance_error(function, x, action_in, action_out, elements)
     if within is None:
+        if found.verdict == "not told apart":
+            fix = "give pictures of a lower band, or exact elements"
+            raise AssertionError(f"the floor is too high to tell whether the function is equivariant, {fix}: {found}")
         good, asked = found.verdict != "broken", "the verdicts"
     else:
         good, asked = bool((found.error <= within).all()), f"{within:g}"

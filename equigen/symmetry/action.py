@@ -14,7 +14,7 @@ from torch import Tensor
 
 from equigen.groups.group import Group
 from equigen.groups.plane import PlaneGroup
-from equigen.groups.plane_groups import O2
+from equigen.groups.plane_groups import O2, require_plane_group
 from equigen.groups.representation import Representation
 from equigen.groups.symmetric import Symmetric
 from equigen.steerable.field_type import FieldType
@@ -132,6 +132,9 @@ class LinearAction(ExactAction):
     Args:
         representation: of size d, or a field type of so many channels.
 
+    Raises:
+        TypeError: neither of both, but its name, say.
+
     Example:
         >>> from equigen.groups.function_spaces import regular
         >>> from equigen.groups.plane_groups import Cyclic
@@ -144,6 +147,11 @@ class LinearAction(ExactAction):
     representation: Representation | FieldType
 
     def __post_init__(self) -> None:
+        if not isinstance(self.representation, Representation | FieldType):
+            raise TypeError(
+                f"representation is {self.representation!r}, but one with its group was needed: "
+                'pass FieldType(Cyclic(4), "1xregular").'
+            )
         object.__setattr__(self, "group", self.representation.group)
 
     def __call__(self, g: Tensor, x: Tensor) -> Tensor:
@@ -162,13 +170,19 @@ class PointsAction(ExactAction):
     Args:
         group: the points are (B, ..., 2), the last axis (x, y).
 
+    Raises:
+        TypeError: no group of the plane acts, but its name, say.
+
     Example:
-        >>> from equigen.groups.plane_groups import O2
+        >>> from equigen.groups.plane_groups import O2, require_plane_group
         >>> PointsAction(O2())(torch.tensor([0.0, 1.0]), torch.tensor([[[3.0, 4.0]]])).tolist()
         [[[3.0, -4.0]]]
     """
 
     group: PlaneGroup
+
+    def __post_init__(self) -> None:
+        require_plane_group(self.group)
 
     def __call__(self, g: Tensor, x: Tensor) -> Tensor:
         """The points moved."""
@@ -190,6 +204,7 @@ class PermutationAction(ExactAction):
         axes: how many axes behind that of the batch number the nodes, 1 or 2.
 
     Raises:
+        TypeError: no symmetric group acts, but its name, say.
         ValueError: another number of axes.
 
     Example:
@@ -205,6 +220,8 @@ class PermutationAction(ExactAction):
     axes: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.group, Symmetric):
+            raise TypeError(f"group is {self.group!r}, but permutations were needed: pass Symmetric(3).")
         if self.axes not in (1, 2):
             raise ValueError(f"axes is {self.axes}, but nodes have one axis and edges two: pass axes=1 or axes=2.")
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 
 from equigen.groups.group import Group
+from equigen.groups.plane import PlaneGroup
 
 __all__ = ["elements_of"]
 
 
 def elements_of(group: Group) -> Tensor:
-    """All elements of a finite group, 16 equally spread rotations (and their reflections) of SO(2) and O(2).
+    """All elements of a finite group; 16 rotations, and for O(2) each of them after a reflection too, of a compact one.
+
+    These are the four quarter turns and the angles (i + .618...) 2 pi/12, i = 0 .. 11, with the fraction of the golden
+    section: no rational part of a turn, so that what commutes with n equally spread rotations only, however many, does
+    not pass for commuting with all.
 
     Args:
         group: that acts.
@@ -23,4 +31,9 @@ def elements_of(group: Group) -> Tensor:
         >>> len(elements_of(Cyclic(6))), len(elements_of(O2()))
         (6, 32)
     """
-    return group.grid(16) if group.order is None else group.elements()
+    if group.order is not None or not isinstance(group, PlaneGroup):
+        return group.elements()
+    between = (torch.arange(12, dtype=torch.float64) + (math.sqrt(5) - 1) / 2) * (math.tau / 12)
+    angle = torch.cat((torch.arange(4, dtype=torch.float64) * (math.tau / 4), between))
+    flips = range(1 + group.reflections)
+    return torch.cat([torch.stack((angle, torch.full_like(angle, flip)), dim=-1) for flip in flips])

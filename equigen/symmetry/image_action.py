@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from equigen.groups.plane import PlaneGroup
-from equigen.groups.plane_groups import Dihedral
+from equigen.groups.plane_groups import Dihedral, require_plane_group
 from equigen.groups.representation import Representation
 from equigen.steerable.field_type import FieldType
 from equigen.symmetry.action import Action
@@ -30,6 +30,7 @@ class ImageAction(Action):
             leaves them as they are, any number of them.
 
     Raises:
+        TypeError: no group of the plane acts, but its name, say.
         ValueError: channels of another group.
 
     Error: float rounding at quarter turns and flips, with or without them; that of `rotate` elsewhere. The frame
@@ -46,6 +47,7 @@ class ImageAction(Action):
     channels: Representation | FieldType | None = None
 
     def __post_init__(self) -> None:
+        require_plane_group(self.group)
         of = None if self.channels is None else self.channels.group
         if of is not None and not (isinstance(of, PlaneGroup) and of.has_subgroup(self.group)):
             raise ValueError(

@@ -156,7 +156,34 @@ def test_only_groups_beyond_quarter_turns_need_the_disk():
 
 def test_default_elements():
     assert torch.equal(elements_of(Dihedral(3)), Dihedral(3).elements())
-    assert torch.equal(elements_of(SO2()), SO2().grid(16))
+    turns = elements_of(SO2())
+    assert torch.equal(turns[:4], SO2().grid(4))
+    assert torch.equal(elements_of(O2())[:16], turns)
+    assert torch.equal(elements_of(O2())[16:, 0], turns[:, 0])
+    assert bool((elements_of(O2())[16:, 1] == 1).all())
+    for n in (*range(1, 65), 96, 128, 360):  # some of them are far from every multiple of a turn's n-th part
+        part = turns[:, 0] * n / math.tau
+        assert float((part - part.round()).abs().max()) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ImageAction("C4"), r"'C4' is no group of the plane, .*: pass plane_group\('C4'\)"),
+        (
+            lambda: ImageAction("C4", irreducible(Cyclic(4), "1")),
+            r"'C4' is no group of the plane, .*: pass plane_group\('C4'\)",
+        ),
+        (lambda: PointsAction("O2"), r"'O2' is no group of the plane, .*: pass plane_group\('O2'\)"),
+        (lambda: ImageAction(Symmetric(3)), r"Symmetric\(n=3\) is no group of the plane"),
+        (lambda: LinearAction("regular"), r"representation is 'regular', but one with its group was needed"),
+        (lambda: PermutationAction("S3"), r"group is 'S3', .*: pass Symmetric\(3\)"),
+        (lambda: PermutationAction(Cyclic(3)), r"pass Symmetric\(3\)"),
+    ],
+)
+def test_a_name_does_not_act(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
 
 
 D4 = FieldType(Dihedral(4), "1xregular")

@@ -191,6 +191,22 @@ def test_verdicts():
     assert judged([0.0, 0.1], [0.0, 0.1]).verdict == "at the floor"
     assert judged([0.0], [0.1]).verdict == "exact"
     assert math.isnan(found.largest)
+    found = judged([1e-13, 0.2, 0.5], [0.3, 0.11, 0.2])
+    assert found.verdicts == ("exact", "not told apart", "broken")
+    assert judged([0.1, 0.2], [0.1, 0.11]).verdict == "not told apart"
+    assert "not told apart 0 degrees" in str(found)
+
+
+@pytest.mark.parametrize("n", [12, 16, 24, 32, 36, 48, 64])
+@pytest.mark.parametrize("group", [SO2(), O2()], ids=str)
+def test_many_equally_spread_rotations_do_not_pass_for_all(group, n):
+    """A function with an n-fold symmetry is exact under C_n or D_n, and broken under SO(2) or O(2)."""
+    angle = torch.arange(n, dtype=torch.float64) * (math.tau / n)
+    rays = torch.stack((angle.cos(), angle.sin()))
+    star, points = lambda p: (p @ rays).amax(-1), noise(5, 1, 2)
+    finite = Dihedral(n) if group.reflections else Cyclic(n)
+    assert equivariance_error(star, points, PointsAction(finite), TrivialAction(finite)).verdict == "exact"
+    assert equivariance_error(star, points, PointsAction(group), TrivialAction(group)).verdict == "broken"
 
 
 def test_numbers_that_are_none_are_broken():
@@ -252,6 +268,15 @@ def test_the_assertion_refuses_what_is_not(within):
 def test_the_assertion_refuses_what_is_at_the_floor_if_less_is_asked():
     with pytest.raises(AssertionError, match="within 1e-09: at the floor"):
         assert_equivariant(smoothed, pictures(), SCALARS, SCALARS, ANGLES, within=1e-9)
+
+
+def test_the_assertion_refuses_a_floor_that_tells_nothing():
+    x = noise(4, 1, 16, 16)
+    corners = torch.linspace(-1, 1, 16, dtype=x.dtype).square()
+    for function in (lambda x: x, lambda x: x * (1 + corners * corners[:, None])):  # the second commutes with D4 only
+        with pytest.raises(AssertionError, match="give pictures of a lower band, or exact elements: not told apart"):
+            assert_equivariant(function, x, SCALARS, SCALARS)
+    assert assert_equivariant(lambda x: x, x, SCALARS, SCALARS, SO2().grid(4)) == 0.0
 
 
 def test_the_assertion_refuses_numbers_that_are_none():

@@ -58,6 +58,34 @@ def test_larger_pictures_err_less(band, within):
 
 
 @pytest.mark.parametrize(
+    ("size", "w", "errors"),
+    [
+        (28, 2.75, {0.0: 1e-6, 0.25: 2e-6, 0.5: 5e-4, 0.7: 8e-2}),
+        (64, 6.0, {0.0: 3e-7, 0.25: 4e-7, 0.5: 4e-7, 0.7: 5e-5}),
+    ],
+)
+@pytest.mark.parametrize("band", [0.0, 0.25, 0.5, 0.7])
+def test_the_documented_error_is_the_worst_of_angles_and_directions(size, w, errors, band):
+    worst, within = 0.0, errors[band]
+    for degrees in range(0, 180, 3) if band else [0]:
+        turn = math.radians(degrees)
+        k = math.pi * band * torch.tensor([[math.cos(turn), math.sin(turn)]], dtype=torch.float64)
+        for phase in (0.0, math.pi / 2)[: 2 if band else 1]:
+            waves = Waves(k, torch.zeros_like(k), torch.tensor([phase], dtype=torch.float64), w)
+            for angle in (-0.78, -0.6, 0.6, 0.78):
+                truth = waves.moved(angle).image(size, size)
+                worst = max(worst, relative(rotate(waves.image(size, size), angle), truth))
+    assert within / 3 <= worst <= within
+
+
+def test_an_empty_batch_stays_empty():
+    assert rotate(torch.zeros(0, 1, 4, 4), 0.3).shape == (0, 1, 4, 4)
+    assert rotate(torch.zeros(0, 1, 4, 6), math.pi / 2).shape == (0, 1, 6, 4)
+    assert rotate(torch.zeros(0, 1, 4, 4), torch.zeros(0)).shape == (0, 1, 4, 4)
+    assert rotate_back(torch.zeros(0, 1, 4, 4), torch.zeros(0)).shape == (0, 1, 4, 4)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         lambda x, a: rotate(x, -a),
@@ -188,6 +216,9 @@ def test_the_disk(size):
         (lambda: rotate(torch.zeros(4, 4), 0.1), ValueError, "x[None]"),
         (lambda: rotate(torch.zeros(3, 1, 4, 4), torch.zeros(2)), ValueError, "(3,)"),
         (lambda: rotate(torch.zeros(2, 1, 4, 6), torch.tensor([0.0, 1.6])), ValueError, "one frame"),
+        (lambda: rotate(torch.zeros(1, 1, 4, 4), math.nan), ValueError, "a finite angle in radians: rotate(x, 0.5)"),
+        (lambda: rotate(torch.zeros(2, 1, 4, 4), torch.tensor([0.0, math.inf])), ValueError, "finite angle"),
+        (lambda: rotate_back(torch.zeros(1, 1, 4, 4), math.nan), ValueError, "finite angle"),
     ],
 )
 def test_what_cannot_be_rotated_is_refused(call, error, words):

@@ -37,6 +37,8 @@ __getattr__, __dir__, __all__ = lazy(
         "SteerableSequential": "sequential",
         "Upsample": "resampling.upsample",
         "activations": "",
+        "aliasing_error": "activations.sampling",
+        "block_type": "resampling.block",
         "default_basis": "kernels.default",
         "kernels": "",
         "norms": "",

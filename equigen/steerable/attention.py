@@ -41,8 +41,8 @@ class SelfAttention(SteerableModule):
 
     Error: relative 1e-6 (float32), 1e-14 (float64).
 
-    Source: A. Vaswani et al., Attention is all you need, 2017, equation 1; on fields: D. W. Romero, J.-B. Cordonnier,
-    Group Equivariant Stand-Alone Self-Attention For Vision, 2021.
+    Source: A. Vaswani et al., Attention is all you need, 2017 (scaled dot products); on fields: D. W. Romero,
+    J.-B. Cordonnier, Group Equivariant Stand-Alone Self-Attention For Vision, 2021.
 
     Example:
         >>> import torch
@@ -56,10 +56,11 @@ class SelfAttention(SteerableModule):
     def __init__(self, in_type: FieldType, heads: int = 1) -> None:
         super().__init__(in_type, in_type)
         common = math.gcd(*(count for count, _ in in_type.terms))
-        if heads < 1 or common % heads:
+        whole = isinstance(heads, int) and not isinstance(heads, bool)
+        if not whole or heads < 1 or common % heads:
             legal = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
             raise ValueError(
-                f"heads is {heads}, but the fields of {in_type} are shared evenly by {legal} heads only: "
+                f"heads is {heads!r}, but the fields of {in_type} are shared evenly by {legal} heads only: "
                 f"SelfAttention(in_type, heads={common})."
             )
         self.heads = heads

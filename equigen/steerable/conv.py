@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equigen.steerable.grid_step import GridStep, window_step
+from equigen.steerable.exact_size import require_exact
+from equigen.steerable.grid_step import GridStep, pair_of_pixels, window_step
 from equigen.steerable.module import check_channels
 from equigen.steerable.repairs import window_repairs
-from equigen.steerable.sequential import require_exact
-from equigen.steerable.steerable_filter import SteerableFilter, require_whole, sampling_limit
+from equigen.steerable.settings import require_whole
+from equigen.steerable.steerable_filter import SteerableFilter, sampling_limit
 
 if TYPE_CHECKING:
     from equigen.steerable.field_type import FieldType
@@ -33,6 +35,10 @@ class SteerableConv2d(SteerableFilter):
     H + 2 padding - dilation (kernel_size - 1) - 1, and the same for W; pass `size` to have that checked. Other angles
     are limited by the sampling of the filter on the pixel grid.
 
+    A filter of few angular frequencies does not reach all of a field with many: under SO2, a kernel_size of 3 or 5
+    leads from "1x0e" to the frequencies 0 to 2 of "8xregular(3)", and frequency 3 stays zero. `unreached()` and
+    `print` name such parts; kernel_size=7 or basis=RingBasis(cutoff=3) reaches all.
+
     Args:
         in_type: fields that come in.
         out_type: fields that go out, under the same group.
@@ -47,7 +53,8 @@ class SteerableConv2d(SteerableFilter):
             would not be exact on it.
 
     Raises:
-        ValueError: settings that are not whole numbers in range, types under different groups, a field that no filter
+        TypeError: what is no field type, whole number or kernel basis in their places.
+        ValueError: settings out of range, types under different groups, a field that no filter
             leads to, or a size that breaks the symmetry.
 
     Error: commuting with motions of the grid holds to 5e-7 (float32) and 1e-15 (float64), relative.
@@ -79,24 +86,28 @@ class SteerableConv2d(SteerableFilter):
         basis: KernelBasis | None = None,
         size: int | tuple[int, int] | None = None,
     ) -> None:
-        require_whole("SteerableConv2d", kernel_size=kernel_size, stride=stride, dilation=dilation)
-        require_whole("SteerableConv2d", least=0, padding=padding)
+        name = type(self).__name__
+        require_whole(name, kernel_size=kernel_size, stride=stride, dilation=dilation, padding=padding)
         if padding_mode not in _MODES:
             raise ValueError(
-                f"padding_mode is {padding_mode!r}, but SteerableConv2d pads with one of {', '.join(_MODES)}: "
+                f"padding_mode is {padding_mode!r}, but {name} pads with one of {', '.join(_MODES)}: "
                 f'pass padding_mode="zeros".'
             )
+        sides = None if size is None else pair_of_pixels(size)
         super().__init__(in_type, out_type, kernel_size, bias=bias, basis=basis)
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.padding_mode: PaddingMode = padding_mode
         self._pad = [padding] * 4 if padding and padding_mode != "zeros" else None
-        if size is not None:
-            height, width = (size, size) if isinstance(size, int) else size
-            require_exact(self, height, width, type(self).__name__)
+        needed = {"reflect": padding + 1, "circular": padding}.get(padding_mode, 1)
+        self._least = max(needed, dilation * (kernel_size - 1) + 1 - 2 * padding)
+        if sides is not None:
+            require_exact(self, *sides, name)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter the fields `x` (B, C_in, H, W), giving (B, C_out, H', W')."""
         check_channels(x, self.in_type, type(self).__name__)
+        if not torch.compiler.is_compiling() and min(x.shape[-2:]) < self._least:
+            self.grid_step(*x.shape[-2:])  # raises, with the fix
         weight, bias = self.filter_and_bias()
         if self._pad is not None:
             x = functional.pad(x, self._pad, mode=self.padding_mode)
@@ -113,7 +124,8 @@ class SteerableConv2d(SteerableFilter):
                     f"{height} x {width} has: pass padding={most}."
                 )
         settings = self.kernel_size, self.stride, self.padding, self.dilation
-        (out_height, rows), (out_width, columns) = (window_step(side, *settings) for side in (height, width))
+        steps = (window_step(side, *settings, layer=type(self).__name__) for side in (height, width))
+        (out_height, rows), (out_width, columns) = steps
         limit = sampling_limit(self.kernel_size, self.stride, self.padding)
         if rows and columns:
             return GridStep(out_height, out_width, limit=limit)
@@ -149,11 +161,3 @@ class SteerableConv2d(SteerableFilter):
         if bias is not None:
             conv.bias = nn.Parameter(bias.detach())
         return conv.train(self.training)
-
-    def extra_repr(self) -> str:
-        """The settings, for `print(network)`."""
-        text = f"{self.in_type} -> {self.out_type}, kernel_size={self.kernel_size}"
-        for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1), ("padding_mode", "zeros")):
-            value = getattr(self, name)
-            text += "" if value == usual else f", {name}={value!r}"
-        return text

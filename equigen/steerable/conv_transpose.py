@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equigen.steerable.grid_step import GridStep
+from equigen.steerable.exact_size import require_exact
+from equigen.steerable.grid_step import GridStep, pair_of_pixels
 from equigen.steerable.module import check_channels
-from equigen.steerable.sequential import require_exact
-from equigen.steerable.steerable_filter import SteerableFilter, require_whole, sampling_limit
+from equigen.steerable.settings import require_whole
+from equigen.steerable.steerable_filter import SteerableFilter, sampling_limit
 
 if TYPE_CHECKING:
     from equigen.steerable.field_type import FieldType
@@ -42,7 +44,8 @@ class SteerableConvTranspose2d(SteerableFilter):
             would not be exact on it.
 
     Raises:
-        ValueError: settings that are not whole numbers in range, types under different groups, a field that no filter
+        TypeError: what is no field type, whole number or kernel basis in their places.
+        ValueError: settings out of range, types under different groups, a field that no filter
             leads to, or a size that breaks the symmetry.
 
     Error: commuting with motions of the grid holds to 5e-7 (float32) and 1e-15 (float64), relative.
@@ -72,30 +75,34 @@ class SteerableConvTranspose2d(SteerableFilter):
         basis: KernelBasis | None = None,
         size: int | tuple[int, int] | None = None,
     ) -> None:
-        require_whole("SteerableConvTranspose2d", kernel_size=kernel_size, stride=stride, dilation=dilation)
-        require_whole("SteerableConvTranspose2d", least=0, padding=padding, output_padding=output_padding)
+        name = type(self).__name__
+        require_whole(name, kernel_size=kernel_size, stride=stride, dilation=dilation, padding=padding)
+        require_whole(name, output_padding=output_padding)
         if output_padding >= max(stride, dilation):
             raise ValueError(
                 f"output_padding is {output_padding}, but it must be less than the stride ({stride}) or the dilation "
                 f"({dilation}): pass output_padding=0."
             )
+        sides = None if size is None else pair_of_pixels(size)
         super().__init__(in_type, out_type, kernel_size, bias=bias, basis=basis, met=1 / stride**2)
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
-        if size is not None:
-            height, width = (size, size) if isinstance(size, int) else size
-            require_exact(self, height, width, type(self).__name__)
+        self._added = dilation * (kernel_size - 1) + 1 - 2 * padding + output_padding
+        self._least = max(1, 1 - (self._added - 1) // stride)
+        if sides is not None:
+            require_exact(self, *sides, name)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter the fields `x` (B, C_in, H, W), giving (B, C_out, H', W')."""
         check_channels(x, self.in_type, type(self).__name__)
+        if not torch.compiler.is_compiling() and min(x.shape[-2:]) < self._least:
+            self.grid_step(*x.shape[-2:])  # raises, with the fix
         weight, bias = self.filter_and_bias()
         settings = self.stride, self.padding, self.output_padding, 1, self.dilation
         return functional.conv_transpose2d(x, weight.transpose(0, 1), bias, *settings)
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """What the layer does to a grid: its size afterwards, and along which axes flips stay exact."""
-        added = self.dilation * (self.kernel_size - 1) + 1 - 2 * self.padding + self.output_padding
-        out_height, out_width = ((side - 1) * self.stride + added for side in (height, width))
+        out_height, out_width = ((side - 1) * self.stride + self._added for side in (height, width))
         if min(out_height, out_width) < 1:
             raise ValueError(
                 f"padding={self.padding} cuts all pixels off a map of {height} x {width}, but one has to stay: pass "

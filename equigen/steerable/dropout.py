@@ -26,7 +26,7 @@ class FieldDropout(SteerableModule):
     Raises:
         ValueError: p is out of range.
 
-    Source: J. Tompson et al., Efficient object localization using convolutional networks, 2015, section 3.2.
+    Source: J. Tompson et al., Efficient object localization using convolutional networks, 2015 (SpatialDropout).
 
     Example:
         >>> from equigen.groups.plane_groups import Cyclic

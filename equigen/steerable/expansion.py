@@ -11,14 +11,15 @@ of two terms are one product of matrices (m_out m_in, n) x (n, d_out d_in k^2).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+
+from equigen.steerable.modes import outside_modes
 
 if TYPE_CHECKING:
     from equigen.groups.representation import Representation
@@ -33,23 +34,10 @@ __all__ = [
     "expand_filter",
     "filter_table",
     "initial_scales",
-    "on_cpu",
+    "unreached_irreps",
 ]
 
 _TABLES: WeakValueDictionary[tuple[object, ...], Tensor] = WeakValueDictionary()
-
-
-@contextmanager
-def on_cpu() -> Iterator[None]:
-    """Let tables be ordinary tensors on the CPU, wherever and in whatever mode a layer is built.
-
-    Example:
-        >>> with torch.device("meta"), on_cpu():
-        ...     torch.ones(2)
-        tensor([1., 1.])
-    """
-    with torch.device("cpu"), torch.inference_mode(False), torch.no_grad():
-        yield
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,7 @@ def filter_table(
     key = (basis, in_rep, out_rep, kernel_size, dtype, str(device))
     table = _TABLES.get(key)
     if table is None:
-        with on_cpu():
+        with outside_modes():
             filters = basis.filters(in_rep, out_rep, kernel_size)
             table = filters.flatten(1).to(device, dtype)
         if type(table) is Tensor:
@@ -163,6 +151,30 @@ def _without_filters(
     )
 
 
+def unreached_irreps(in_type: FieldType, out_type: FieldType, kernel_size: int, basis: KernelBasis) -> tuple[str, ...]:
+    """The irreps of output fields that no filter leads to, so that they stay zero, as "3 of regular(3)".
+
+    Example:
+        >>> from equigen.groups.plane_groups import SO2
+        >>> from equigen.steerable.field_type import FieldType
+        >>> from equigen.steerable.kernels.ring_basis import RingBasis
+        >>> types = FieldType(SO2(), "1x0e"), FieldType(SO2(), "8xregular(3)")
+        >>> unreached_irreps(*types, 5, RingBasis()), unreached_irreps(*types, 5, RingBasis(cutoff=3))
+        (('3 of regular(3)',), ())
+    """
+    found = []
+    with outside_modes():
+        for _, _, out_rep in out_type.parts():
+            power = torch.zeros(out_rep.size, dtype=torch.float64)
+            for _, _, in_rep in in_type.parts():
+                filters = basis.filters(in_rep, out_rep, kernel_size).transpose(0, 1).flatten(1)
+                power += (out_rep.change_of_basis.T @ filters).square().sum(dim=1)
+            each = power.split([irrep.size for irrep in out_rep.irreps])
+            pairs = zip(out_rep.irreps, each, strict=True)
+            found += [f"{irrep} of {out_rep}" for irrep, part in pairs if float(part.sum()) < 1e-20]
+    return tuple(dict.fromkeys(found))
+
+
 def initial_scales(rows: list[list[Block]]) -> list[float]:
     """The standard deviation of initial weights, for each term of the output type: 1/sqrt(sum over inputs of m_in n).
 
@@ -176,7 +188,7 @@ def initial_scales(rows: list[list[Block]]) -> list[float]:
     return [1 / math.sqrt(sum(block.fields[1] * block.filters for block in row)) for row in rows]
 
 
-def expand_filter(weight: Tensor, rows: list[list[Block]], tables: list[Tensor], kernel_size: int) -> Tensor:
+def expand_filter(weight: Tensor, rows: list[list[Block]], tables: Sequence[Tensor], kernel_size: int) -> Tensor:
     """The filter that the weights stand for: K = sum_i w_i K_i for each pair of fields.
 
     Args:

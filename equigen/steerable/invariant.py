@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from equigen.groups.representation import Representation, trivial
-from equigen.steerable.activations.constants import constants
 from equigen.steerable.activations.fields import fields_of
 from equigen.steerable.activations.plain import PlainInvariant
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.modes import outside_modes
+from equigen.steerable.module import SteerableModule, check_channels, require_field_type
 
 __all__ = ["Invariant"]
 
@@ -38,6 +38,7 @@ class Invariant(SteerableModule):
         out_type: as many trivial irreps, in order of the fields.
 
     Raises:
+        TypeError: `in_type` is no field type.
         ValueError: an unknown kind, or a field that has no such invariant.
 
     Error: float32 3e-7, float64 5e-16 relative.
@@ -55,17 +56,19 @@ class Invariant(SteerableModule):
     """
 
     def __init__(self, in_type: FieldType, kind: _Kind) -> None:
+        require_field_type(in_type, "in_type", "Invariant")
         if kind not in get_args(_Kind):
             fix = 'Invariant(in_type, "norm")'
             raise ValueError(f'kind is {kind!r}, but an invariant is "max", "mean" or "norm": {fix}.')
         terms = in_type.terms
         counts = [count * rep.size if rep.is_trivial else count for count, rep in terms]
-        super().__init__(in_type, FieldType(in_type.group, [(count, trivial(in_type.group)) for count in counts]))
-        if kind == "max":
-            for _, rep in terms:
-                _require_values(rep)
-        with constants():
+        with outside_modes():
+            out_type = FieldType(in_type.group, [(count, trivial(in_type.group)) for count in counts])
+            if kind == "max":
+                for _, rep in terms:
+                    _require_values(rep)
             means = [_mean(rep) if kind == "mean" and not rep.is_trivial else None for _, rep in terms]
+        super().__init__(in_type, out_type)
         self.kind = kind
         self.body = PlainInvariant(fields_of(in_type), kind, means)
 

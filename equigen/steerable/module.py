@@ -7,13 +7,14 @@ any module of torch does.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.grid_step import GridStep
 
-__all__ = ["SteerableModule", "check_channels"]
+__all__ = ["SteerableModule", "check_channels", "require_field_type"]
 
 
 class SteerableModule(nn.Module, ABC):
@@ -37,9 +38,7 @@ class SteerableModule(nn.Module, ABC):
     def __init__(self, in_type: FieldType, out_type: FieldType) -> None:
         super().__init__()
         for name, given in (("in_type", in_type), ("out_type", out_type)):
-            if not isinstance(given, FieldType):
-                fix = f'FieldType(group, "{given}")' if isinstance(given, str) else 'FieldType(group, "8xregular")'
-                raise TypeError(f"{name} is {given!r}, but {type(self).__name__} takes a field type: pass {fix}.")
+            require_field_type(given, name, type(self).__name__)
         self.in_type = in_type
         self.out_type = out_type
 
@@ -65,19 +64,44 @@ class SteerableModule(nn.Module, ABC):
         return GridStep(height, width)
 
     def extra_repr(self) -> str:
-        """The types, for printing."""
-        return f"{self.in_type} -> {self.out_type}, {self.in_type.group.name}"
+        """The types and the group, for printing; both groups where a part of the group is given up."""
+        before, after = self.in_type.group.name, self.out_type.group.name
+        return f"{self.in_type} -> {self.out_type}, {before if before == after else f'{before} -> {after}'}"
+
+
+def require_field_type(given: Any, name: str, layer: str) -> None:
+    """Refuse what is no field type; called before anything is read off it.
+
+    Args:
+        given: meant to be a `FieldType`.
+        name: of the argument.
+        layer: whose argument it is, for the message.
+
+    Raises:
+        TypeError: it is none.
+
+    Example:
+        >>> require_field_type("8xregular", "in_type", "Pointwise")
+        Traceback (most recent call last):
+        TypeError: in_type is '8xregular', but Pointwise takes a field type: pass FieldType(group, "8xregular").
+    """
+    if not isinstance(given, FieldType):
+        whole = isinstance(given, int) and not isinstance(given, bool) and given > 0
+        terms = given if isinstance(given, str) else f"{given}x0e" if whole else "8xregular"
+        what = repr(given) if isinstance(given, (str, int, float, tuple, type(None))) else f"a {type(given).__name__}"
+        raise TypeError(f'{name} is {what}, but {layer} takes a field type: pass FieldType(group, "{terms}").')
 
 
 def check_channels(x: Tensor, in_type: FieldType, layer: str) -> None:
-    """Refuse a tensor that does not hold the fields of a type.
+    """Refuse what does not hold the fields of a type.
 
     Args:
-        x: meant to be (B, in_type.size, H, W).
+        x: meant to be (B, in_type.size, H, W), real numbers in floating point.
         in_type: of the layer.
         layer: its name, for the message.
 
     Raises:
+        TypeError: no tensor, or no tensor in floating point.
         ValueError: another number of axes or channels.
 
     Example:
@@ -87,6 +111,13 @@ def check_channels(x: Tensor, in_type: FieldType, layer: str) -> None:
         Traceback (most recent call last):
         ValueError: x has shape (1, 3, 8, 8), but Pointwise takes (B, 4, H, W), the channels of 1xregular: ...
     """
+    if not isinstance(x, Tensor):
+        array = type(x).__name__ == "ndarray"
+        what, fix = ("numpy array", "from_numpy(x)") if array else (type(x).__name__, "as_tensor(x)")
+        raise TypeError(f"x is a {what}, but {layer} takes a tensor: pass torch.{fix}.")
+    if not x.is_floating_point():
+        kind, fix = str(x.dtype).removeprefix("torch."), "x.real" if x.is_complex() else "x.float()"
+        raise TypeError(f"x is {kind}, but {layer} takes real numbers in floating point: pass {fix}.")
     if x.ndim != 4 or x.shape[1] != in_type.size:
         raise ValueError(
             f"x has shape {tuple(x.shape)}, but {layer} takes (B, {in_type.size}, H, W), the channels of {in_type}: "

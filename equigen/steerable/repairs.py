@@ -19,6 +19,7 @@ def window_repairs(
     stride: int,
     padding: int,
     dilation: int = 1,
+    pool: bool = False,
 ) -> tuple[str, ...]:
     """Write the nearest settings that are exact on a map, and the nearest map on which the given settings are.
 
@@ -32,6 +33,8 @@ def window_repairs(
         stride: pixels from one window to the next.
         padding: pixels added at both ends.
         dilation: pixels from one tap of the window to the next.
+        pool: whether the layer pools: then a window has two pixels or more and is padded by half of it at most, and
+            the stride is written with a new kernel_size, since that is what it would follow.
 
     Returns:
         Up to two settings and one map, as code: "kernel_size=2, padding=0", "size=(29, 29)"; nothing if the given
@@ -40,6 +43,8 @@ def window_repairs(
     Example:
         >>> window_repairs(28, 28, kernel=3, stride=2, padding=1)
         ('kernel_size=4', 'kernel_size=2, padding=0', 'size=(29, 29)')
+        >>> window_repairs(9, 9, kernel=2, stride=2, padding=0, pool=True)
+        ('kernel_size=3, stride=2', 'kernel_size=3, padding=1, stride=2', 'size=(10, 10)')
         >>> window_repairs(28, 31, kernel=3, stride=2, padding=1)
         ('size=(29, 31)',)
     """
@@ -47,12 +52,14 @@ def window_repairs(
     if now is None or now[1]:
         return ()
     found: list[tuple[bool, int, int, int]] = []
-    for k in range(max(1, kernel - 2), kernel + 3):
-        for p in range(max(0, padding - 2), min(padding + 2, k // 2 * dilation) + 1):
+    for k in range(max(1 + pool, kernel - 2), kernel + 3):
+        most = (dilation * (k - 1) + 1) // 2 if pool else k // 2 * dilation
+        for p in range(max(0, padding - 2), min(padding + 2, most) + 1):
             step = _map(height, width, k, stride, p, dilation)
             if step is not None and step[1]:
                 found.append((step[0] != now[0], abs(k - kernel) + abs(p - padding), k, p))
-    settings = [_code(k, p, kernel, padding) for _, _, k, p in sorted(found)[:2]]
+    tail = f", stride={stride}" if pool else ""
+    settings = [_code(k, p, kernel, padding) + (tail if k != kernel else "") for _, _, k, p in sorted(found)[:2]]
     room = [_nearest(size, kernel, stride, padding, dilation) for size in (height, width)]
     return (*settings, f"size=({room[0]}, {room[1]})")
 

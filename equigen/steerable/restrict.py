@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from equigen.groups.plane import PlaneGroup
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.module import SteerableModule, check_channels, require_field_type
 
 __all__ = ["Restriction"]
 
@@ -19,6 +19,7 @@ class Restriction(SteerableModule):
         subgroup: of the group of `in_type`.
 
     Raises:
+        TypeError: `in_type` is no field type, or `subgroup` no group of the plane.
         ValueError: it is no subgroup.
 
     Source: M. Weiler, G. Cesa, General E(2)-Equivariant Steerable CNNs, 2019, section 2.7.
@@ -31,6 +32,7 @@ class Restriction(SteerableModule):
     """
 
     def __init__(self, in_type: FieldType, subgroup: PlaneGroup) -> None:
+        require_field_type(in_type, "in_type", "Restriction")
         super().__init__(in_type, in_type.restrict(subgroup))
 
     def forward(self, x: Tensor) -> Tensor:

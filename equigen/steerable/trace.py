@@ -1,38 +1,26 @@
-"""A run without numbers: which layers of a network are called, on maps of which size, holding which fields."""
+"""A run without numbers: which layers of a network are called, on which maps, and what happens to maps in between."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from equigen.groups.plane import PlaneGroup
 from equigen.steerable.field_type import FieldType
+from equigen.steerable.held import Held, numbers
 from equigen.steerable.module import SteerableModule
+from equigen.steerable.record import Call, Record
+from equigen.steerable.sequential import SteerableSequential
+from equigen.steerable.watch import Watch, ordinary
 
-__all__ = ["Call", "trace"]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of one layer on a map.
-
-    Args:
-        name: of the layer in the network.
-        module: the layer; None for a function between layers that changes the size of a map.
-        size: (rows, columns) of what it is given.
-        out: of what it gives.
-        fields: what it is given, if known.
-    """
-
-    name: str
-    module: nn.Module | None
-    size: tuple[int, int]
-    out: tuple[int, int]
-    fields: FieldType | None
+__all__ = ["trace"]
 
 
 def trace(
@@ -40,7 +28,7 @@ def trace(
 ) -> list[Call]:
     """Run a network on maps that have a shape and no numbers, and list the calls of its layers on maps.
 
-    The network is left as it was: nothing is computed, drawn or kept.
+    The network runs in evaluation mode and is left as it was: nothing is computed, drawn or kept.
 
     Args:
         network: any module whose `forward` takes maps (B, C, H, W) first.
@@ -56,38 +44,105 @@ def trace(
         >>> [(call.name, call.size, call.out) for call in trace(network, (8, 8))]
         [('0', (8, 8), (6, 6)), ('1', (6, 6), (3, 3))]
     """
+    network = getattr(network, "_orig_mod", network)  # a compiled network runs as it was written
     layers = list(_layers(network, ""))
-    channels = _channels(layers) if channels is None else channels
-    record = _Record([size])
-    hooks = [module.register_forward_hook(record.hook(name)) for name, module in layers]
-    hooks += [module.register_forward_pre_hook(_refuse) for _, module in layers]
+    channels = _channels(network) if channels is None else channels
+    steerable = [module for _, module in layers if isinstance(module, SteerableModule)]
+    group = steerable[0].in_type.group if steerable else None
+    first = _run(network, layers, _Input(size, channels, None, group), arguments)
+    if not steerable or not first.watch.asked:
+        return first.calls
+    given = first.given if first.given is not None else numbers(steerable[0].in_type.group, channels)
+    return _run(network, layers, _Input(size, channels, given, group), arguments).calls
+
+
+@dataclass(frozen=True)
+class _Input:
+    """The maps that the network is given."""
+
+    size: tuple[int, int]
+    channels: int
+    fields: FieldType | None
+    group: PlaneGroup | None
+
+
+def _run(network: nn.Module, layers: list[tuple[str, nn.Module]], maps: _Input, arguments: tuple[Any, ...]) -> Record:
+    record = Record(Watch(), maps.group)
+    hooks = [module.register_forward_pre_hook(record.before(name), with_kwargs=True) for name, module in layers]
+    hooks += [
+        module.register_forward_hook(record.after(name), with_kwargs=True, prepend=True) for name, module in layers
+    ]
     weights = dict(network.named_parameters()) | dict(network.named_buffers())
     floats = [value.dtype for value in weights.values() if value.is_floating_point()]
     dtype = floats[0] if floats else torch.get_default_dtype()
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.enable_grad():
+        with _evaluated(network), _silent(), FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.enable_grad():
             fake: dict[str, Tensor] = {name: mode.from_tensor(value) for name, value in weights.items()}
-            x = torch.empty(2, channels, *size, dtype=dtype)
-            torch.func.functional_call(network, fake, (x, *arguments))
+            more = [mode.from_tensor(value) if isinstance(value, Tensor) else value for value in arguments]
+            x = torch.empty(2, maps.channels, *maps.size, dtype=dtype)
+            record.start((*fake.values(), *more), x, Held(maps.fields, maps.size, given=maps.fields is None))
+            with record.watch:
+                out = torch.func.functional_call(network, fake, (x, *more))
+            with ordinary():
+                record.end(out)
+    except RuntimeError as error:
+        raise record.refusal(error) from None
     finally:
         for hook in hooks:
             hook.remove()
-    return record.calls
+    return record
+
+
+@contextlib.contextmanager
+def _evaluated(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode, without the calls by which layers drop what they keep."""
+    modes = [(module, module.training) for module in network.modules()]
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Leave it to the error to say that a layer cannot take a map."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _layers(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    """The layers that are judged: steerable ones that hold no others, and layers of torch that hold nothing."""
-    inside = [child for child in module.modules() if child is not module]
-    holds = any(isinstance(child, SteerableModule) for child in inside)
-    if (isinstance(module, SteerableModule) and not holds) or not inside:
+    """The layers that are judged as one; what other modules do between them is watched."""
+    if _whole(module):
         yield name, module
         return
     for key, child in module.named_children():
         yield from _layers(child, f"{name}.{key}" if name else key)
 
 
-def _channels(layers: list[tuple[str, nn.Module]]) -> int:
-    for _, module in layers:
+def _whole(module: nn.Module) -> bool:
+    """Whether a module is a layer: steerable and of nothing steerable, of this package, or of torch with its forward.
+
+    A module that a user composed of layers is none, even where it is steerable by its own word.
+    """
+    if isinstance(module, SteerableModule):
+        holds = any(isinstance(child, SteerableModule) for child in module.modules() if child is not module)
+        ours = type(module).__module__.startswith("equigen.") and not isinstance(module, SteerableSequential)
+        return not holds or ours
+    forward = getattr(module.forward, "__func__", module.forward)
+    if forward is nn.Sequential.forward or isinstance(module, nn.ModuleList | nn.ModuleDict):
+        return False
+    return str(getattr(forward, "__module__", "")).startswith("torch.")
+
+
+def _channels(network: nn.Module) -> int:
+    for module in network.modules():
         if isinstance(module, SteerableModule):
             return module.in_type.size
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -95,43 +150,3 @@ def _channels(layers: list[tuple[str, nn.Module]]) -> int:
     raise ValueError(
         "the network has no layer that tells its channels, but a run needs them: plan(network, 28, channels=1)."
     )
-
-
-def _refuse(module: nn.Module, given: tuple[Any, ...]) -> None:
-    """Let a layer say in its own words that it cannot take a map of that size."""
-    if isinstance(module, SteerableModule) and given and given[0].ndim == 4:
-        module.grid_step(int(given[0].shape[-2]), int(given[0].shape[-1]))
-
-
-@dataclass
-class _Record:
-    """The calls so far, and the maps that came of them with the fields they hold (kept, so that they stay distinct)."""
-
-    sizes: list[tuple[int, int]]
-    calls: list[Call] = field(default_factory=list)
-    maps: list[tuple[Tensor, FieldType | None]] = field(default_factory=list)
-
-    def hook(self, name: str) -> Any:
-        def listen(module: nn.Module, given: tuple[Any, ...], out: Any) -> None:
-            x = given[0] if given else None
-            if not (isinstance(x, Tensor) and isinstance(out, Tensor) and x.ndim == 4):
-                return
-            size, end = (int(x.shape[-2]), int(x.shape[-1])), (1, 1)
-            if out.ndim == 4:
-                end = (int(out.shape[-2]), int(out.shape[-1]))
-            elif size == end:  # one pixel becomes a vector
-                return
-            fields = module.in_type if isinstance(module, SteerableModule) else self._held(x)
-            if size not in self.sizes:
-                self.calls.append(Call(f"before {name}", None, self.sizes[-1], size, fields))
-            self.calls.append(Call(name, module, size, end, fields))
-            self.sizes.append(end)
-            keeps = not isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and x.shape[1:2] == out.shape[1:2]
-            self.maps.append(
-                (out, module.out_type if isinstance(module, SteerableModule) else fields if keeps else None)
-            )
-
-        return listen
-
-    def _held(self, x: Tensor) -> FieldType | None:
-        return next((fields for held, fields in reversed(self.maps) if held is x), None)

@@ -98,7 +98,7 @@ def test_each_head_has_whole_fields_of_every_term():
     assert not any(isinstance(module, SelfAttention) for module in nn.Sequential(layer.plain()).modules())
 
 
-@pytest.mark.parametrize("heads", [0, 4])
+@pytest.mark.parametrize("heads", [0, 4, 1.0, "all"])
 def test_heads_that_do_not_share_evenly_are_refused(heads):
-    with pytest.raises(ValueError, match=rf"heads is {heads}, but .* evenly by 1, 2 heads only: .*heads=2\)"):
+    with pytest.raises(ValueError, match=rf"heads is {heads!r}, but .* evenly by 1, 2 heads only: .*heads=2\)"):
         SelfAttention(FieldType(Cyclic(4), "4x0e + 2x1"), heads)

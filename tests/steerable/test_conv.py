@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 import re
+from collections.abc import Callable, Iterable
 from math import pi
 
 import pytest
@@ -18,6 +19,8 @@ from equigen.steerable import steerable_filter
 from equigen.steerable.conv import SteerableConv2d
 from equigen.steerable.conv_transpose import SteerableConvTranspose2d
 from equigen.steerable.field_type import FieldType
+from equigen.steerable.kernels.grid_basis import GridBasis
+from equigen.steerable.kernels.ring_basis import RingBasis
 from equigen.symmetry.rotation import rotate
 
 C4, C8, D4 = Cyclic(4), Cyclic(8), Dihedral(4)
@@ -184,7 +187,12 @@ def changed_dtype(layer):
         layer.weight.mul_(1 + 1e-12)
 
 
+def changed_to_none(layer):
+    layer.bias = None
+
+
 CHANGES = [
+    changed_to_none,
     changed_data,
     changed_in_place,
     changed_by_numpy,
@@ -261,17 +269,69 @@ def test_no_basis_and_no_filter_travels():
     x = noise(1, 8, 6, 6).float()
     with torch.no_grad():
         expected = layer(x)
-    table = layer.get_buffer("_filters_0_0")
+    table = layer._tables[0]
     stored = pickle.dumps(layer)
     assert set(layer.state_dict()) == {"weight", "bias"}
+    assert list(layer.buffers()) == []
     assert layer._expanded is not None
     assert len(stored) < table.numel() * 4 / 3
     for other in (copy.deepcopy(layer), pickle.loads(stored)):
         assert other._expanded is None
         with torch.no_grad():
             assert torch.equal(other(x), expected)
-    assert copy.deepcopy(layer).get_buffer("_filters_0_0") is table  # made again, and found among the shared ones
+    assert copy.deepcopy(layer)._tables[0] is table  # made again, and found among the shared ones
     assert layer.train()._expanded is None
+
+
+def averaged(layer: SteerableConv2d, step: Callable[[Iterable[Tensor], Iterable[Tensor]], None]) -> SteerableConv2d:
+    """An exponential average of the layer after some steps, as loops over parameters and buffers make it."""
+    average = copy.deepcopy(layer)
+    for _ in range(10):
+        with torch.no_grad():
+            step(average.parameters(), layer.parameters())
+            step(average.buffers(), layer.buffers())
+    return average
+
+
+def drawn(averages: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    for be, b in zip(averages, values, strict=True):
+        be.mul_(0.99).add_(b, alpha=0.01)
+
+
+def test_an_average_of_parameters_and_buffers_leaves_the_live_layer_alone():
+    layer = small()
+    before = layer.filter().detach().clone()
+    average = averaged(layer, drawn)
+    assert torch.equal(layer.filter(), before)
+    assert torch.allclose(average.filter(), before, atol=1e-6)
+
+
+def test_tables_in_shared_buffers_would_shrink_it():
+    """The planted fault: a table that layers share and that loops over buffers reach."""
+    layer = small()
+    before = layer.filter().detach().clone()
+    layer._tables = tuple(table.clone() for table in layer._tables)
+    for _ in range(10):
+        drawn(layer._tables, layer._tables)
+    assert float(layer.filter().detach().norm() / before.norm()) < 0.9995
+
+
+def test_tables_follow_weights_of_another_dtype():
+    """float64 weights in the place of float32 ones get tables from float64, not rounded ones."""
+    layer = small()
+    values = {name: value.detach().double() for name, value in layer.named_parameters()}
+    x = noise(2, 4, 6, 6)
+    found = torch.func.functional_call(layer, values, (x,))
+    exact = small().double()
+    assert found.dtype == torch.float64
+    assert torch.equal(found, exact(x))
+    assert layer._tables[0].dtype == torch.float32
+    rounded = small().double()
+    rounded._tables = tuple(table.float().double() for table in rounded._tables)
+    assert not torch.equal(rounded(x), exact(x))  # the check can fail
+    with torch.no_grad():
+        assert torch.func.functional_call(layer, values, (x,)).dtype == torch.float64
+        assert layer(x.float()).dtype == torch.float32
 
 
 def test_a_saved_module_is_loaded_again():
@@ -307,7 +367,24 @@ REFUSED = [
         lambda: SteerableConv2d(IMAGE, IMAGE, 3, stride=2, padding=1, size=28),
         "stride 2 does not divide .*kernel_size=4",
     ),
-    (lambda: SteerableConv2d(IMAGE, IMAGE, 9, size=5), "a window of 9 does not fit"),
+    (
+        lambda: SteerableConv2d(IMAGE, IMAGE, 9, size=5),
+        "a window of 9 does not fit into 5 .*, but SteerableConv2d .*: pass kernel_size=5, or padding=2",
+    ),
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 9)(torch.zeros(1, 1, 5, 12)), "pass kernel_size=5, or padding=2"),
+    (
+        lambda: SteerableConv2d(IMAGE, IMAGE, 4, padding=1, dilation=3)(torch.zeros(1, 1, 5, 6)),
+        "window of 10 .* padding=1.*kernel_size=3, or padding=3",
+    ),
+    (
+        lambda: SteerableConv2d(IMAGE, IMAGE, 3, padding=4, padding_mode="circular")(torch.zeros(1, 1, 3, 3)),
+        "pass padding=3",
+    ),
+    (lambda: SteerableConvTranspose2d(IMAGE, IMAGE, 3, padding=4)(torch.zeros(1, 1, 5, 5)), "pass padding=3"),
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, size=(1, 28, 28)), r"size is \(1, 28, 28\), .* size=\(28, 28\)"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, size=28.0), "size is 28.0, but .*: pass size=28"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, size="28"), "size is '28', but .*: pass size=28"),  # type: ignore[arg-type]
+    (lambda: SteerableConvTranspose2d(IMAGE, IMAGE, 3, size=0), "size is 0, but .*: pass size=28"),
     (lambda: SteerableConv2d(IMAGE, IMAGE, 9, padding=5, padding_mode="reflect", size=5), "pass padding=4"),
     (lambda: SteerableConv2d(IMAGE, IMAGE, 3)(torch.zeros(1, 3, 8, 8)), r"x has shape \(1, 3, 8, 8\), but"),
     (lambda: SteerableConvTranspose2d(IMAGE, IMAGE, 3, output_padding=1), "output_padding is 1, .*output_padding=0"),
@@ -321,6 +398,61 @@ def test_what_does_not_fit_is_refused_with_the_fix(attempt, message):
     assert len(re.findall(r"\.(\s|$)", str(refused.value))) == 1  # one sentence
 
 
-def test_settings_of_another_kind_are_refused():
-    with pytest.raises(TypeError, match=r"kernel_size is \(3, 3\), but SteerableConv2d takes whole numbers"):
-        SteerableConv2d(IMAGE, IMAGE, (3, 3))  # type: ignore[arg-type]
+KINDS = [
+    (lambda: SteerableConv2d(IMAGE, IMAGE, (3, 3)), r"kernel_size is \(3, 3\), but SteerableConv2d .*kernel_size=3"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, padding=(1, 1)), r"padding is \(1, 1\), .*: pass padding=1"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 5, dilation=2, padding="same"), "padding is 'same', .*: pass padding=4"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, stride=2.0), "stride is 2.0, .*: pass stride=2"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d("1x0e", IMAGE, 3), r'in_type is \'1x0e\', .*: pass FieldType\(group, "1x0e"\)'),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(1, 8, 3), r'in_type is 1, .*: pass FieldType\(group, "1x0e"\)'),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, 8, 3), r'out_type is 8, .*: pass FieldType\(group, "8x0e"\)'),  # type: ignore[arg-type]
+    (lambda: SteerableConvTranspose2d(IMAGE, None, 3), "out_type is None, but SteerableConvTranspose2d takes"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, basis="ring"), r"basis is 'ring', .*: pass basis=RingBasis\(\)"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3, basis=GridBasis), r"basis is <.*, .*: pass basis=GridBasis\(\)"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3)(torch.zeros(1, 1, 8, 8).numpy()), r"array, .*: pass torch.from_numpy"),  # type: ignore[arg-type]
+    (lambda: SteerableConv2d(IMAGE, IMAGE, 3)(torch.ones(1, 1, 8, 8).byte()), r"x is uint8, .*: pass x.float\(\)"),
+]
+
+
+@pytest.mark.parametrize(("attempt", "message"), KINDS)
+def test_settings_of_another_kind_are_refused(attempt, message):
+    with pytest.raises(TypeError, match=message) as refused:
+        attempt()
+    assert len(re.findall(r"\.(\s|$)", str(refused.value))) == 1  # one sentence
+
+
+def test_the_smallest_map_that_fits_is_taken_and_no_smaller_one():
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        for settings in ({"kernel_size": 5}, {"kernel_size": 4, "padding": 2}, {"kernel_size": 3, "dilation": 2}):
+            layer = SteerableConv2d(IMAGE, IMAGE, padding_mode=mode, **settings)  # type: ignore[arg-type]
+            sizes = [n for n in range(1, 8) if takes(layer, n)]
+            plain = layer.plain()
+            assert sizes == [n for n in range(1, 8) if takes(plain, n)]
+            assert sizes[0] == layer._least
+
+
+def takes(layer: nn.Module, size: int) -> bool:
+    try:
+        layer(torch.zeros(1, 1, size, size))
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
+def test_it_names_the_parts_of_fields_that_stay_zero():
+    scalars, fields = FieldType(SO2(), "1x0e"), FieldType(SO2(), "2xregular(3)")
+    rows = [slice(7 * i + 5, 7 * i + 7) for i in range(2)]  # frequency 3
+    for settings, missing in (
+        ({"kernel_size": 3}, ("3 of regular(3)",)),
+        ({"kernel_size": 5}, ("3 of regular(3)",)),
+        ({"kernel_size": 7}, ()),
+        ({"kernel_size": 5, "basis": RingBasis(cutoff=3)}, ()),
+    ):
+        layer = SteerableConv2d(scalars, fields, **settings)  # type: ignore[arg-type]
+        assert layer.unreached() == missing
+        power = sum(float(layer.filter()[row].detach().square().sum()) for row in rows)
+        assert (power < 1e-12) == bool(missing)
+        assert ("never reached: 3 of regular(3)" in str(layer)) == bool(missing)
+    turned = SteerableConv2d(FieldType(Cyclic(16), "1x0e"), FieldType(Cyclic(16), "1xregular"), 3)
+    assert turned.unreached() == tuple(f"{name} of regular" for name in ("3", "4", "5", "6", "7", "8e"))
+    assert str(small()).endswith("C4, kernel_size=3, padding=1)")

@@ -6,6 +6,7 @@ import torch
 from equigen.groups.function_spaces import quotient, regular
 from equigen.groups.plane_groups import O2, Cyclic, Dihedral
 from equigen.groups.representation import irreducible
+from equigen.groups.symmetric import Symmetric
 from equigen.steerable.field_type import FieldType
 
 
@@ -100,3 +101,26 @@ def test_bad_terms_are_refused():
         FieldType(group, [(0, regular(group))])
     with pytest.raises(ValueError, match=r"quotient\(C2\) belongs to C8, not to C4"):
         FieldType(group, [(1, quotient(Cyclic(8), Cyclic(2)))])
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: FieldType("C4", "8xregular"), r"group is 'C4', .*: pass plane_group\(\"C4\"\)"),  # type: ignore[arg-type]
+        (
+            lambda: FieldType(Symmetric(3), "1x0e"),  # type: ignore[arg-type]
+            r"group is S3, which does not act on the plane, .*: pass Cyclic\(4\)",
+        ),
+        (lambda: FieldType(Cyclic(4), 8), r'terms is 8, .*: write FieldType\(group, "8xregular"\)'),  # type: ignore[arg-type]
+        (lambda: FieldType(Cyclic(4), None), r'terms is None, .*: write FieldType\(group, "8xregular"\)'),  # type: ignore[arg-type]
+        (lambda: FieldType(Cyclic(4), [(2, "regular")]), r'a term is \(2, \'regular\'\), .*"2xregular"\)'),  # type: ignore[list-item]
+        (lambda: FieldType(Cyclic(4), [(regular(Cyclic(4)), 2)]), r"number comes first: write \(2, regular\)"),  # type: ignore[list-item]
+        (lambda: FieldType(Cyclic(4), [regular(Cyclic(4))]), r"a term is regular alone, .* \(1, regular\)"),  # type: ignore[list-item]
+        (lambda: FieldType(Cyclic(4), [(1, 2, 3)]), r"a term is \(1, 2, 3\), .* \(number of fields, representation\)"),  # type: ignore[list-item]
+        (lambda: FieldType(Cyclic(4), "1") + "1x0e", r"'1x0e' is added .* fields \+ FieldType\(group, '1x0e'\)"),  # type: ignore[operator]
+        (lambda: FieldType(Cyclic(4), "1").restrict("C2"), r"subgroup is 'C2', .*plane_group\(\"C2\"\)"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_group_and_no_term_is_refused(attempt, message):
+    with pytest.raises(TypeError, match=message + r"\.$"):
+        attempt()

@@ -48,3 +48,13 @@ def test_layers_behind_it_break_what_was_given_up_and_no_more():
 def test_what_is_no_subgroup_is_refused():
     with pytest.raises(ValueError, match="C8"):
         Restriction(FieldType(Dihedral(4), "1x1"), Cyclic(8))
+    with pytest.raises(TypeError, match=r"subgroup is 'C4', .*: pass plane_group\(\"C4\"\)\.$"):
+        Restriction(FieldType(Dihedral(4), "1x1"), "C4")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r'in_type is \'1x1\', but Restriction .* FieldType\(group, "1x1"\)'):
+        Restriction("1x1", Cyclic(4))  # type: ignore[arg-type]
+
+
+def test_it_prints_both_groups():
+    assert str(Restriction(FieldType(Dihedral(4), "1x1"), Cyclic(4))).endswith(", D4 -> C4)")
+    fields = FieldType(Cyclic(4), "1x1")
+    assert str(Restriction(fields, Cyclic(4))) == "Restriction(1x1 -> 1x1, C4)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
-from equigen.steerable.activations.constants import constants
 from equigen.steerable.activations.fields import fields_of
 from equigen.steerable.activations.plain import PlainSampled
 from equigen.steerable.activations.sampling import sampling_count, sampling_matrix
@@ -19,12 +19,14 @@ from equigen.steerable.activations.scalar_function import (
 )
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.grid_step import GridStep
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.modes import outside_modes
+from equigen.steerable.module import require_field_type
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["FourierActivation"]
 
 
-class FourierActivation(SteerableModule):
+class FourierActivation(Wrapped[PlainSampled]):
     """y = S^+ act(S x): values of the function at samples of the group, the activation, and back.
 
     S holds the values of the basis functions (`sampling_matrix`), S^+ its pseudo-inverse. The samples are closed under
@@ -50,6 +52,7 @@ class FourierActivation(SteerableModule):
     Source: as in `equigen.steerable.activations.sampling`.
 
     Example:
+        >>> from torch import nn
         >>> from equigen.groups.plane_groups import SO2
         >>> layer = FourierActivation(FieldType(SO2(), "2xregular(3)"), nn.SiLU())
         >>> layer.samples, layer(torch.zeros(1, 14, 5, 5)).shape
@@ -59,40 +62,15 @@ class FourierActivation(SteerableModule):
     def __init__(
         self, in_type: FieldType, activation: ScalarFunction, samples: int | None = None, error: float = 1e-3
     ) -> None:
-        super().__init__(in_type, in_type)
+        require_field_type(in_type, "in_type", "FourierActivation")
         require_scalar_function(activation, "FourierActivation")
-        group = in_type.group
-        if samples is not None and group.rotations is not None and samples != group.rotations:
-            raise ValueError(
-                f"samples is {samples}, but {group.name} has {group.rotations} rotations, all of which are sampled: "
-                f"leave samples out."
-            )
-        if samples is not None and group.rotations is None and samples % 4:
-            raise ValueError(
-                f"samples is {samples}, but a quarter turn has to map the samples of {group.name} onto themselves: "
-                f"pass samples={samples // 4 * 4 + 4}."
-            )
+        _require_samples(in_type.group, samples)
         representations = [rep for _, rep in in_type.terms]
-        with constants():
+        with outside_modes():
             counts = {rep: _count(rep, activation, samples, error) for rep in representations}
             matrices = [_matrices(rep, counts[rep]) for rep in representations]
+        super().__init__(in_type, in_type, PlainSampled(fields_of(in_type), matrices, activation))
         self.samples = tuple(counts[rep] for rep in representations)
-        self.body = PlainSampled(fields_of(in_type), matrices, activation)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """S^+ act(S x), field by field.
-
-        Args:
-            x: (B, in_type.size, H, W).
-
-        Returns:
-            The same shape.
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        check_channels(x, self.in_type, "FourierActivation")
-        return self.body(x)
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """Each pixel alone; under SO(2) and O(2) the samples limit other angles."""
@@ -100,13 +78,27 @@ class FourierActivation(SteerableModule):
             return GridStep(height, width)
         return GridStep(height, width, limit=f"{max(self.samples)} samples of each function, which alias")
 
-    def plain(self) -> nn.Module:
-        """The same function: two convolutions of one pixel and the activation between them."""
-        return copy.deepcopy(self.body)
-
     def extra_repr(self) -> str:
         """The types, the function and the number of samples of each term."""
         return f"{super().extra_repr()}, {scalar_function_name(self.body.activation)}, samples={self.samples}"
+
+
+def _require_samples(group: PlaneGroup, samples: int | None) -> None:
+    """Refuse a number of samples that a quarter turn does not map onto themselves, or that is none."""
+    if samples is None:
+        return
+    whole = isinstance(samples, int) and not isinstance(samples, bool)
+    if group.rotations is not None and samples != group.rotations:
+        raise ValueError(
+            f"samples is {samples!r}, but {group.name} has {group.rotations} rotations, all of which are sampled: "
+            f"leave samples out."
+        )
+    if not whole or samples < 1 or (group.rotations is None and samples % 4):
+        near = max(4, math.ceil(samples / 4) * 4) if isinstance(samples, (int, float)) else 16
+        raise ValueError(
+            f"samples is {samples!r}, but a quarter turn has to map the samples of {group.name} onto themselves, of "
+            f"which it takes a positive multiple of 4: pass samples={near}."
+        )
 
 
 def _permuted(representation: Representation) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-
-from torch import Tensor, nn
+from torch import nn
 
 from equigen.groups.representation import trivial
 from equigen.steerable.activations.fields import fields_of
@@ -15,7 +13,8 @@ from equigen.steerable.activations.scalar_function import (
     scalar_function_name,
 )
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.module import require_field_type
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["GatedActivation", "with_gates"]
 
@@ -29,18 +28,22 @@ def with_gates(out_type: FieldType) -> FieldType:
     Returns:
         "{number of fields that are not trivial}x0e" followed by `out_type`.
 
+    Raises:
+        TypeError: `out_type` is no field type.
+
     Example:
         >>> from equigen.groups.plane_groups import SO2
         >>> with_gates(FieldType(SO2(), "2x0e + 3x1")).size
         11
     """
+    require_field_type(out_type, "out_type", "with_gates")
     gates = _gates(out_type)
     if not gates:
         return out_type
     return FieldType(out_type.group, [(gates, trivial(out_type.group)), *out_type.terms])
 
 
-class GatedActivation(SteerableModule):
+class GatedActivation(Wrapped[PlainGate]):
     """y = v gate(s) for each field v, s its own trivial channel; act(s) for the trivial channels left over.
 
     With m fields that are not trivial, the first m channels of the input are the gates, in order of the fields; they do
@@ -56,7 +59,7 @@ class GatedActivation(SteerableModule):
 
     Error: float32 1e-7, float64 3e-16 relative.
 
-    Source: M. Weiler et al., 3D steerable CNNs, NeurIPS 2018, section 4.3.
+    Source: M. Weiler et al., 3D steerable CNNs, NeurIPS 2018 (gated nonlinearity).
 
     Example:
         >>> import torch
@@ -71,31 +74,13 @@ class GatedActivation(SteerableModule):
     def __init__(
         self, in_type: FieldType, activation: ScalarFunction | None = None, gate: ScalarFunction | None = None
     ) -> None:
-        activation, gate = activation or nn.SiLU(), gate or nn.Sigmoid()
-        out_type, gates = _without_gates(in_type)
-        super().__init__(in_type, out_type)
+        activation = nn.SiLU() if activation is None else activation
+        gate = nn.Sigmoid() if gate is None else gate
+        require_field_type(in_type, "in_type", "GatedActivation")
         for function in (activation, gate):
             require_scalar_function(function, "GatedActivation")
-        self.body = PlainGate(gates, fields_of(out_type, first=gates), activation, gate)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """v gate(s), field by field.
-
-        Args:
-            x: (B, in_type.size, H, W).
-
-        Returns:
-            (B, out_type.size, H, W).
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        check_channels(x, self.in_type, "GatedActivation")
-        return self.body(x)
-
-    def plain(self) -> nn.Module:
-        """The same function with a copy of its weights."""
-        return copy.deepcopy(self.body)
+        out_type, gates = _without_gates(in_type)
+        super().__init__(in_type, out_type, PlainGate(gates, fields_of(out_type, first=gates), activation, gate))
 
     def extra_repr(self) -> str:
         """The types and the functions."""

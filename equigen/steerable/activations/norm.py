@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
-from torch import Tensor, nn
-
 from equigen.steerable.activations.fields import fields_of
 from equigen.steerable.activations.plain import PlainNorm
 from equigen.steerable.activations.scalar_function import (
@@ -14,14 +10,15 @@ from equigen.steerable.activations.scalar_function import (
     scalar_function_name,
 )
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.module import require_field_type
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["NormActivation"]
 
 _SOFTENING = 1e-3
 
 
-class NormActivation(SteerableModule):
+class NormActivation(Wrapped[PlainNorm]):
     """y = v act(n - b)/n for each field v, n = sqrt(|v|^2 + 1e-6): exact for every group and every angle.
 
     Representations are orthogonal, so |v| is invariant and y turns as v does. The 1e-6 makes y smooth at v = 0 and
@@ -37,12 +34,14 @@ class NormActivation(SteerableModule):
     Raises:
         ValueError: `activation` mixes channels.
 
-    Error: float32 1e-7, float64 3e-16 relative.
+    Error: float32 1e-7, float64 3e-16 relative. In half precision lengths are taken in float32.
 
-    Source: D. Worrall et al., Harmonic networks: deep translation and rotation equivariance, CVPR 2017, section 3.
+    Source: D. Worrall et al., Harmonic networks: deep translation and rotation equivariance, CVPR 2017, for complex
+        fields and the ReLU, with +b where -b stands here.
 
     Example:
         >>> import torch
+        >>> from torch import nn
         >>> from equigen.groups.plane_groups import SO2
         >>> layer = NormActivation(FieldType(SO2(), "1x1"), nn.ReLU(), bias=1.0)
         >>> [round(number, 3) for number in layer(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).flatten().tolist()]
@@ -50,28 +49,9 @@ class NormActivation(SteerableModule):
     """
 
     def __init__(self, in_type: FieldType, activation: ScalarFunction, bias: float = 0.0) -> None:
-        super().__init__(in_type, in_type)
+        require_field_type(in_type, "in_type", "NormActivation")
         require_scalar_function(activation, "NormActivation")
-        self.body = PlainNorm(fields_of(in_type), activation, float(bias), _SOFTENING)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """v act(n - b)/n, field by field.
-
-        Args:
-            x: (B, in_type.size, H, W).
-
-        Returns:
-            The same shape.
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        check_channels(x, self.in_type, "NormActivation")
-        return self.body(x)
-
-    def plain(self) -> nn.Module:
-        """The same function with a copy of its weights."""
-        return copy.deepcopy(self.body)
+        super().__init__(in_type, in_type, PlainNorm(fields_of(in_type), activation, float(bias), _SOFTENING))
 
     def extra_repr(self) -> str:
         """The types and the function."""

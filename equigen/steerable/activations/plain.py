@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from equigen.steerable.activations.constants import constants
 from equigen.steerable.activations.fields import Fields, joined
 from equigen.steerable.activations.scalar_function import ScalarFunction
+from equigen.steerable.precision import wide
+from equigen.steerable.tables import Tables
 
-__all__ = ["PlainGate", "PlainInvariant", "PlainNorm", "PlainPointwise", "PlainSampled", "Tables"]
+__all__ = ["PlainGate", "PlainInvariant", "PlainNorm", "PlainPointwise", "PlainSampled"]
 
 
 class PlainPointwise(nn.Module):
@@ -29,42 +30,6 @@ class PlainPointwise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The function of x, any shape."""
         return self.function(x)
-
-
-class Tables(nn.Module):
-    """Constant matrices that are kept in float64 and handed out in the module's dtype, outside of checkpoints.
-
-    A buffer that is rounded to float32 and cast to float64 later has lost digits; here each move of the module rounds
-    the float64 table anew.
-
-    Args:
-        tables: float64 matrices (m, n).
-
-    Example:
-        >>> tables = Tables([torch.full((1, 1), 0.1, dtype=torch.float64)])
-        >>> tables.double().table(0).item(), list(tables.state_dict())
-        (0.1, [])
-    """
-
-    def __init__(self, tables: Sequence[Tensor]) -> None:
-        super().__init__()
-        self._tables = tuple(tables)
-        self._tabulate(torch.get_default_device(), torch.get_default_dtype())
-
-    def table(self, index: int) -> Tensor:
-        """One matrix, in the module's dtype and on its device."""
-        return self.get_buffer(f"table{index}")
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Tables:
-        super()._apply(fn, recurse)
-        if self._tables:
-            self._tabulate(self.table(0).device, self.table(0).dtype)
-        return self
-
-    def _tabulate(self, device: torch.device, dtype: torch.dtype) -> None:
-        with constants():
-            for index, table in enumerate(self._tables):
-                self.register_buffer(f"table{index}", table.to(device, dtype, copy=True), persistent=False)
 
 
 class PlainSampled(Tables):
@@ -137,9 +102,9 @@ class PlainNorm(nn.Module):
                 out.append(_applied(self.activation, fields.channels(x)))
                 continue
             field = fields.of(x)
-            norm = (field.square().sum(dim=2, keepdim=True) + self.squared).sqrt()
+            norm = (wide(field).square().sum(dim=2, keepdim=True) + self.squared).sqrt()
             bias = self.bias[first : first + fields.count].view(-1, 1, 1, 1)
-            scale = self.activation(norm - bias) / norm
+            scale = self.activation((norm - bias).to(self.bias.dtype)) / norm
             out.append((field * scale.to(field.dtype)).flatten(1, 2))
             first += fields.count
         return joined(out)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-
-from torch import Tensor, nn
+from torch import nn
 
 from equigen.steerable.activations.plain import PlainPointwise
+from equigen.steerable.activations.remedies import remedies
 from equigen.steerable.activations.scalar_function import (
     ScalarFunction,
     require_scalar_function,
     scalar_function_name,
 )
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["Pointwise"]
 
 
-class Pointwise(SteerableModule):
+class Pointwise(Wrapped[nn.Module]):
     """y = act(x), channel by channel, for fields whose channels the group permutes or leaves alone.
 
     A permutation P commutes with every function of one number: act(P x) = P act(x). No other orthogonal matrix commutes
@@ -29,11 +28,12 @@ class Pointwise(SteerableModule):
         activation: function of one number, such as `nn.SiLU()` or `torch.tanh`. A module becomes a part of the layer.
 
     Raises:
+        TypeError: `activation` is no function of tensors, or is a class.
         ValueError: a representation of `in_type` does more than permute, or `activation` mixes channels.
 
     Error: none beyond the rounding of `activation`, which may depend on a number's place in memory by one unit.
 
-    Source: T. Cohen, M. Welling, Group equivariant convolutional networks, ICML 2016, section 6.2.
+    Source: T. Cohen, M. Welling, Group equivariant convolutional networks, ICML 2016.
 
     Example:
         >>> import torch
@@ -44,38 +44,19 @@ class Pointwise(SteerableModule):
     """
 
     def __init__(self, in_type: FieldType, activation: ScalarFunction) -> None:
-        super().__init__(in_type, in_type)
         require_scalar_function(activation, "Pointwise")
-        for _, _, representation in in_type.parts():
+        body = activation if isinstance(activation, nn.Module) else PlainPointwise(activation)
+        super().__init__(in_type, in_type, body)
+        for _, representation in in_type.terms:
             if not (representation.is_permutation or representation.is_trivial):
-                fix = "FourierActivation" if representation.origin is not None else "NormActivation"
+                values = representation.origin is not None
+                fix = "FourierActivation(in_type, activation)" if values else remedies(representation)
                 raise ValueError(
                     f"{representation} of {in_type.group.name} does more than permute its channels, which a pointwise "
-                    f"activation does not commute with: {fix}(in_type, activation)."
+                    f"activation does not commute with: {fix}."
                 )
-        self.activation = activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        """act(x).
-
-        Args:
-            x: (B, in_type.size, H, W).
-
-        Returns:
-            The same shape.
-
-        Raises:
-            ValueError: another number of channels.
-        """
-        check_channels(x, self.in_type, "Pointwise")
-        return self.activation(x)
-
-    def plain(self) -> nn.Module:
-        """A copy of the activation itself, wrapped if it is no module."""
-        if isinstance(self.activation, nn.Module):
-            return copy.deepcopy(self.activation)
-        return PlainPointwise(self.activation)
+        self._name = scalar_function_name(activation)
 
     def extra_repr(self) -> str:
         """The types and the function."""
-        return f"{super().extra_repr()}, {scalar_function_name(self.activation)}"
+        return f"{super().extra_repr()}, {self._name}"

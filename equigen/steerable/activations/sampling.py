@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
 from equigen.random import Stream, normal
+from equigen.steerable.activations.remedies import remedies
 from equigen.steerable.activations.scalar_function import ScalarFunction, scalar_function_name
 
 __all__ = ["aliasing_error", "sampling_count", "sampling_matrix"]
@@ -65,7 +66,7 @@ def sampling_matrix(representation: Representation, samples: int | None = None) 
     if origin is None or not isinstance(group, PlaneGroup):
         raise ValueError(
             f"{representation} of {group.name} is no space of functions on the group, but values are asked for: "
-            f'use a type such as FieldType(group, "8xregular(3)").'
+            f"take {remedies(representation)}."
         )
     if samples is None and group.rotations is None:
         raise ValueError(f"{group.name} has infinitely many rotations, but samples is None: pass samples=16.")

@@ -35,9 +35,12 @@ def require_scalar_function(function: ScalarFunction, layer: str) -> None:
         layer: name of the layer that asks, for the message.
 
     Raises:
-        TypeError: it cannot be called.
+        TypeError: it cannot be called, or is a class.
         ValueError: it is no function of one number, or learns more than one value per parameter.
     """
+    if isinstance(function, type):
+        fix = f"{'nn.' if issubclass(function, nn.Module) else ''}{function.__name__}()"
+        raise TypeError(f"activation is the class {function.__name__}, but one made of it is needed: pass {fix}.")
     if not callable(function):
         raise TypeError(f"activation is {function!r}, but a function of tensors is needed: {layer}(..., nn.SiLU()).")
     name = scalar_function_name(function)

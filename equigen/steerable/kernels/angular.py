@@ -31,7 +31,8 @@ from torch import Tensor
 from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
-from equigen.steerable.kernels.basis import common_group, outside_modes
+from equigen.steerable.kernels.basis import common_group
+from equigen.steerable.modes import outside_modes
 
 __all__ = ["AngularBasis", "angular_basis"]
 

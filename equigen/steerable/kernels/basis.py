@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
+from equigen.steerable.modes import outside_modes
 
-__all__ = ["KernelBasis", "common_group", "outside_modes", "pixel_places"]
+__all__ = ["KernelBasis", "common_group", "pixel_places"]
 
 _KEPT: OrderedDict[tuple[KernelBasis, Representation, Representation, int], tuple[Tensor, int]] = OrderedDict()
 _KEPT_BYTES = 1 << 28
@@ -91,22 +90,6 @@ class KernelBasis(ABC):
             raise ValueError(f"kernel_size is {kernel_size!r}, but a positive whole number is needed: kernel_size=3.")
         if why := self.supports(group):
             raise ValueError(why)
-
-
-@contextmanager
-def outside_modes() -> Iterator[None]:
-    """Where shared tensors are made: on the CPU and without autograd, in whatever mode they were first asked for.
-
-    Example:
-        >>> with torch.inference_mode(), torch.device("meta"), outside_modes():
-        ...     made = torch.ones(1)
-        >>> made.device.type, made.is_inference()
-        ('cpu', False)
-    """
-    # A device as a context looks at every call of torch, which doubles the time that small tables take.
-    elsewhere = torch.get_default_device().type != "cpu"
-    with torch.device("cpu") if elsewhere else nullcontext(), torch.inference_mode(False), torch.no_grad():
-        yield
 
 
 def common_group(in_rep: Representation, out_rep: Representation) -> PlaneGroup:

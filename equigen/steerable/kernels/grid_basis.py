@@ -12,7 +12,8 @@ from torch import Tensor
 from equigen.groups.group import Group
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
-from equigen.steerable.kernels.basis import KernelBasis, outside_modes
+from equigen.steerable.kernels.basis import KernelBasis
+from equigen.steerable.modes import outside_modes
 
 __all__ = ["GridBasis"]
 

@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.module import check_channels
-from equigen.steerable.norms.field_moments import channel_moments, wide
+from equigen.steerable.norms.field_moments import channel_moments
 from equigen.steerable.norms.field_norm import FieldNorm
+from equigen.steerable.precision import wide
 
 __all__ = ["BatchNorm"]
 
@@ -67,7 +68,7 @@ class BatchNorm(FieldNorm):
             self._require_freedom(x)
         if self.moments.uniform:
             running = (self.running_mean, self.running_var, self.weight, self.bias)
-            y = x.reshape(x.shape[0], self.fields[0], -1, x.shape[3])
+            y = x.reshape(x.shape[0], self.fields[0], self.moments.sizes[0] * x.shape[2], x.shape[3])
             return functional.batch_norm(y, *running, self.training, self.momentum, self.eps).reshape(x.shape)
         mean, var = self._batch_moments(x) if self.training else (self.running_mean, self.running_var)
         scale, shift = self._channel_map(mean, var)

@@ -17,19 +17,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from equigen.steerable.activations.plain import Tables
+from equigen.steerable.precision import wide
+from equigen.steerable.tables import Tables
 
-__all__ = ["FieldMoments", "channel_moments", "wide"]
-
-
-def wide(x: Tensor) -> Tensor:
-    """`x` in the dtype in which statistics are taken: its own, and float32 for half precision.
-
-    Example:
-        >>> wide(torch.ones(1, dtype=torch.bfloat16)).dtype
-        torch.float32
-    """
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+__all__ = ["FieldMoments", "channel_moments"]
 
 
 def channel_moments(x: Tensor, *, over_batch: bool) -> tuple[Tensor, Tensor]:

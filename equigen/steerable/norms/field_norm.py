@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equigen.groups.representation import Representation
 from equigen.steerable.field_type import FieldType
+from equigen.steerable.modes import outside_modes
 from equigen.steerable.module import SteerableModule
 from equigen.steerable.norms.field_moments import FieldMoments
 
@@ -71,7 +72,9 @@ class FieldNorm(SteerableModule):
             raise ValueError(f"eps is {eps}, but a field of zeros needs a positive one: eps=1e-5.")
         self.eps = eps
         self.fields = tuple(count for count, _ in in_type.terms)
-        self.moments = FieldMoments(self.fields, [trivial_patterns(rep) for _, rep in in_type.terms])
+        with outside_modes():
+            patterns = [trivial_patterns(rep) for _, rep in in_type.terms]
+        self.moments = FieldMoments(self.fields, patterns)
         self.trivials = sum(t * n for t, n in zip(self.moments.trivials, self.fields, strict=True))
         self.weight = nn.Parameter(torch.ones(sum(self.fields))) if affine else None
         self.bias = nn.Parameter(torch.zeros(self.trivials)) if affine and self.trivials else None

@@ -34,7 +34,7 @@ class GroupNorm(FieldNorm):
 
     Error: relative 1e-6 (float32), 1e-15 (float64); half precision is normalised in float32.
 
-    Source: Y. Wu, K. He, Group Normalization, 2018, equations 1, 2 and 7.
+    Source: Y. Wu, K. He, Group Normalization, 2018.
 
     Example:
         >>> import torch
@@ -47,11 +47,12 @@ class GroupNorm(FieldNorm):
 
     def __init__(self, in_type: FieldType, groups: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(in_type, eps, affine)
-        if groups < 1 or any(count % groups for count in self.fields):
+        whole = isinstance(groups, int) and not isinstance(groups, bool)
+        if not whole or groups < 1 or any(count % groups for count in self.fields):
             common = math.gcd(*self.fields)
             legal = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
             raise ValueError(
-                f"groups is {groups}, but the terms of {in_type} are cut evenly into {legal} groups only: "
+                f"groups is {groups!r}, but the terms of {in_type} are cut evenly into {legal} groups only: "
                 f"GroupNorm(in_type, groups={common})."
             )
         self.groups = (groups,) * len(self.fields)

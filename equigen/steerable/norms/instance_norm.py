@@ -30,7 +30,7 @@ class InstanceNorm(FieldNorm):
 
     Error: relative 1e-6 (float32), 1e-15 (float64); half precision is normalised in float32.
 
-    Source: D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance Normalization, 2016, equation 3.
+    Source: D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance Normalization, 2016.
 
     Example:
         >>> import torch

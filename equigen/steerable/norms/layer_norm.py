@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import Tensor, nn
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.module import check_channels
 from equigen.steerable.norms.field_norm import FieldNorm
-from equigen.steerable.norms.plain_norms import PlainLayerNorm, layer_norm
+from equigen.steerable.norms.plain_norms import PlainFieldNorm, layer_norm
 
 __all__ = ["LayerNorm"]
 
@@ -32,7 +30,7 @@ class LayerNorm(FieldNorm):
 
     Error: relative 1e-6 (float32), 1e-15 (float64); half precision is normalised in float32.
 
-    Source: J. L. Ba, J. R. Kiros, G. E. Hinton, Layer Normalization, 2016, equation 3.
+    Source: J. L. Ba, J. R. Kiros, G. E. Hinton, Layer Normalization, 2016.
 
     Example:
         >>> import torch
@@ -53,5 +51,4 @@ class LayerNorm(FieldNorm):
 
     def plain(self) -> nn.Module:
         """A module that normalises the channels of each position; torch has one for the last axis only."""
-        weight, bias = (None if value is None else value.detach().clone() for value in self.channel_affine())
-        return PlainLayerNorm(copy.deepcopy(self.moments), self.eps, weight, bias).train(self.training)
+        return PlainFieldNorm(self.moments, None, self.eps, *self.channel_affine()).train(self.training)

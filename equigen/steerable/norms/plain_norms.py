@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equigen.steerable.norms.field_moments import FieldMoments, channel_moments, wide
+from equigen.steerable.norms.field_moments import FieldMoments, channel_moments
+from equigen.steerable.precision import wide
 
-__all__ = ["PlainGroupNorm", "PlainLayerNorm", "group_norm", "layer_norm", "plain_group_norm"]
+__all__ = ["PlainFieldNorm", "group_norm", "layer_norm", "plain_group_norm"]
 
 
 def group_norm(
@@ -79,49 +80,36 @@ def layer_norm(x: Tensor, moments: FieldMoments, eps: float, weight: Tensor | No
     return (y if bias is None else y + bias[:, None, None]).to(x.dtype)
 
 
-class PlainGroupNorm(nn.Module):
-    """`group_norm` with the weights and biases of channels.
+class PlainFieldNorm(nn.Module):
+    """`group_norm`, or `layer_norm` without groups, with copies of the weights and biases of channels.
 
     Args:
         moments: of the fields.
-        groups: number of groups of each term.
+        groups: number of groups of each term; None for `layer_norm`.
         eps: added to the second moments.
         weight: of the channels (C,), or None.
         bias: of the channels (C,), or None.
     """
 
     def __init__(
-        self, moments: FieldMoments, groups: Sequence[int], eps: float, weight: Tensor | None, bias: Tensor | None
+        self,
+        moments: FieldMoments,
+        groups: Sequence[int] | None,
+        eps: float,
+        weight: Tensor | None,
+        bias: Tensor | None,
     ) -> None:
         super().__init__()
-        self.moments, self.groups, self.eps = moments, tuple(groups), eps
-        self.weight = None if weight is None else nn.Parameter(weight)
-        self.bias = None if bias is None else nn.Parameter(bias)
+        self.moments, self.eps = copy.deepcopy(moments), eps
+        self.groups = None if groups is None else tuple(groups)
+        self.weight = None if weight is None else nn.Parameter(weight.detach().clone())
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) from (B, C, H, W)."""
+        if self.groups is None:
+            return layer_norm(x, self.moments, self.eps, self.weight, self.bias)
         return group_norm(x, self.moments, self.groups, self.eps, self.weight, self.bias)
-
-
-class PlainLayerNorm(nn.Module):
-    """`layer_norm` with the weights and biases of channels.
-
-    Args:
-        moments: of the fields.
-        eps: added to the second moments.
-        weight: of the channels (C,), or None.
-        bias: of the channels (C,), or None.
-    """
-
-    def __init__(self, moments: FieldMoments, eps: float, weight: Tensor | None, bias: Tensor | None) -> None:
-        super().__init__()
-        self.moments, self.eps = moments, eps
-        self.weight = None if weight is None else nn.Parameter(weight)
-        self.bias = None if bias is None else nn.Parameter(bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) from (B, C, H, W)."""
-        return layer_norm(x, self.moments, self.eps, self.weight, self.bias)
 
 
 def plain_group_norm(
@@ -141,10 +129,9 @@ def plain_group_norm(
         >>> plain_group_norm(regular, (2,), 1e-5, torch.ones(32), torch.zeros(32)).num_groups
         2
     """
-    weight, bias = (None if value is None else value.detach().clone() for value in (weight, bias))
     if not moments.uniform:
-        return PlainGroupNorm(copy.deepcopy(moments), groups, eps, weight, bias)
+        return PlainFieldNorm(moments, groups, eps, weight, bias)
     norm = nn.GroupNorm(groups[0], moments.fields[0] * moments.sizes[0], eps, affine=weight is not None)
     if weight is not None and bias is not None:
-        norm.weight, norm.bias = nn.Parameter(weight), nn.Parameter(bias)
+        norm.weight, norm.bias = (nn.Parameter(value.detach().clone()) for value in (weight, bias))
     return norm

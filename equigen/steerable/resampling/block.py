@@ -24,6 +24,8 @@ from equigen.groups.plane_groups import Cyclic, Dihedral
 from equigen.groups.representation import Representation
 from equigen.groups.tensor_products import tensor_product
 from equigen.steerable.field_type import FieldType
+from equigen.steerable.modes import outside_modes
+from equigen.steerable.module import require_field_type
 
 __all__ = ["block_order", "block_type"]
 
@@ -48,11 +50,11 @@ def block_type(in_type: FieldType, factor: int = 2) -> FieldType:
         >>> str(block_type(FieldType(Cyclic(4), "3x0e"))), str(block_type(FieldType(Dihedral(4), "3x0e")))
         ('3xregular', '3xquotient(D1@45)')
     """
-    orbits = _orbits(in_type.group, factor)
-    terms = [
-        (count, _product(pixels, representation)) for count, representation in in_type.terms for pixels, _ in orbits
-    ]
-    return FieldType(in_type.group, terms)
+    require_field_type(in_type, "in_type", "block_type")
+    with outside_modes():
+        orbits = _orbits(in_type.group, factor)
+        terms = [(count, _product(pixels, field)) for count, field in in_type.terms for pixels, _ in orbits]
+        return FieldType(in_type.group, terms)
 
 
 def block_order(in_type: FieldType, factor: int = 2) -> Tensor:
@@ -72,12 +74,14 @@ def block_order(in_type: FieldType, factor: int = 2) -> Tensor:
         >>> block_order(FieldType(Cyclic(4), "1x0e")).tolist()
         [1, 0, 2, 3]
     """
+    require_field_type(in_type, "in_type", "block_order")
     order = []
-    for channels, count, representation in in_type.parts():
-        for _, pixels in _orbits(in_type.group, factor):
+    with outside_modes():
+        orbits = _orbits(in_type.group, factor)
+        for channels, count, representation in in_type.parts():
             channel = torch.arange(channels.start, channels.stop).view(count, 1, representation.size)
-            order.append((channel * factor**2 + torch.tensor(pixels)[:, None]).flatten())
-    return torch.cat(order)
+            order += [(channel * factor**2 + torch.tensor(pixels)[:, None]).flatten() for _, pixels in orbits]
+        return torch.cat(order)
 
 
 def _orbits(group: PlaneGroup, factor: int) -> list[tuple[Representation, list[int]]]:

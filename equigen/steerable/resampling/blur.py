@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equigen.steerable.conv import PaddingMode
+from equigen.steerable.exact_size import require_exact
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.grid_step import GridStep, window_step
+from equigen.steerable.grid_step import GridStep, pair_of_pixels, window_step
+from equigen.steerable.modes import outside_modes
 from equigen.steerable.module import SteerableModule, check_channels
 from equigen.steerable.resampling.window import require_window, window_grid_step
+from equigen.steerable.tables import Tables
 
 __all__ = ["BlurPool", "binomial"]
 
@@ -43,12 +46,14 @@ class BlurPool(SteerableModule):
         kernel_size: k, from 2 on; 4 is the filter 1 3 3 1.
         stride: pixels from one window to the next.
         padding_mode: what stands beyond the border: "reflect", "replicate", "circular" or "zeros".
+        size: side, or (rows, columns), of the maps that will come; refused if quarter turns or flips of the group would
+            not be exact on it.
 
     Raises:
-        ValueError: settings out of range.
+        ValueError: settings out of range, or a size that breaks the symmetry.
 
     Error: quarter turns and flips to 1e-7 (float32) and 2e-16 (float64) where stride | H + 2 padding - k.
-    Source: R. Zhang, Making Convolutional Networks Shift-Invariant Again, ICML 2019, section 3.2.
+    Source: R. Zhang, Making Convolutional Networks Shift-Invariant Again, ICML 2019.
 
     Example:
         >>> import torch
@@ -58,8 +63,6 @@ class BlurPool(SteerableModule):
         ([1.0], True)
     """
 
-    filter: Tensor
-
     def __init__(
         self,
         in_type: FieldType,
@@ -67,6 +70,7 @@ class BlurPool(SteerableModule):
         *,
         stride: int = 2,
         padding_mode: PaddingMode = "reflect",
+        size: int | tuple[int, int] | None = None,
     ) -> None:
         require_window("BlurPool", kernel_size, stride, 0)
         if kernel_size < 2:
@@ -80,19 +84,34 @@ class BlurPool(SteerableModule):
         self.kernel_size, self.stride = kernel_size, stride
         self.padding_mode: PaddingMode = padding_mode
         self.padding = (kernel_size - 1) // 2
-        self.register_buffer("filter", binomial(kernel_size).to(torch.get_default_dtype()), persistent=False)
+        with outside_modes():
+            self.tables = Tables([binomial(kernel_size)])
+        if size is not None:
+            name = f"BlurPool with kernel_size={kernel_size}, stride={stride}"
+            require_exact(self, *pair_of_pixels(size), name)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Blurred and thinned `x` (B, C, H, W), (B, C, H', W')."""
+        """Blurred and thinned `x` (B, C, H, W), (B, C, H', W').
+
+        Raises:
+            TypeError: no tensor in floating point.
+            ValueError: another number of channels, or a map too small to be padded.
+        """
         check_channels(x, self.in_type, "BlurPool")
-        weight = self.filter.to(x.dtype).expand(x.shape[1], 1, self.kernel_size, self.kernel_size)
+        self._require_room(x.shape[-2], x.shape[-1])
+        weight = self.tables.table(0).to(x.dtype).expand(x.shape[1], 1, self.kernel_size, self.kernel_size)
         if self.padding_mode == "zeros":
             return functional.conv2d(x, weight, None, self.stride, self.padding, groups=x.shape[1])
         x = functional.pad(x, [self.padding] * 4, mode=self.padding_mode)
         return functional.conv2d(x, weight, None, self.stride, groups=x.shape[1])
 
     def grid_step(self, height: int, width: int) -> GridStep:
-        """The windows' step: exact where nothing of the map is left over behind the last one."""
+        """The windows' step: exact where nothing of the map is left over behind the last one.
+
+        Raises:
+            ValueError: a map too small to be padded.
+        """
+        self._require_room(height, width)
         passed = math.cos(math.pi / 2 / self.stride) ** (self.kernel_size - 1)
         limit = f"the blur passes {passed:.0%} of the shortest wave that the coarser map holds"
         if self.stride == 1:
@@ -104,10 +123,25 @@ class BlurPool(SteerableModule):
         maps = [repair for repair in step.repairs if repair.startswith("size")]
         return replace(step, repairs=(*(f"kernel_size={k}" for k in kernels), *maps))
 
-    def _fits(self, kernel: int, height: int, width: int) -> bool:
+    def _least(self, kernel: int) -> int:
+        """Pixels along an axis that a kernel and its padding need."""
         padding = (kernel - 1) // 2
-        sides = [size for size in (height, width) if size + 2 * padding >= kernel]
-        return len(sides) == 2 and all(window_step(size, kernel, self.stride, padding)[1] for size in sides)
+        return max({"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1), kernel - 2 * padding)
+
+    def _require_room(self, height: int, width: int) -> None:
+        least = self._least(self.kernel_size)
+        if min(height, width) < least:
+            fix = "kernel_size=3" if least == 2 else 'padding_mode="replicate"'
+            raise ValueError(
+                f"the map has {height} x {width} pixels, but BlurPool with kernel_size={self.kernel_size} and "
+                f"padding_mode={self.padding_mode!r} takes {least} x {least} or more: pass {fix}."
+            )
+
+    def _fits(self, kernel: int, height: int, width: int) -> bool:
+        if min(height, width) < self._least(kernel):
+            return False
+        sides = (height, width)
+        return all(window_step(size, kernel, self.stride, (kernel - 1) // 2)[1] for size in sides)
 
     def plain(self) -> nn.Conv2d:
         """The same blur as a convolution of each channel by itself."""
@@ -123,7 +157,7 @@ class BlurPool(SteerableModule):
             padding_mode=self.padding_mode,
             device="meta",
         )
-        weight = self.filter.expand(channels, 1, self.kernel_size, self.kernel_size).clone()
+        weight = self.tables.table(0).expand(channels, 1, self.kernel_size, self.kernel_size).clone()
         conv.weight = nn.Parameter(weight, requires_grad=False)
         return conv
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn import functional
-
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.grid_step import GridStep
-from equigen.steerable.module import SteerableModule, check_channels
-from equigen.steerable.resampling.plain_resampling import PlainDownsample
+from equigen.steerable.resampling.plain_resampling import PlainDownsample, coarser
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["Downsample"]
 
 
-class Downsample(SteerableModule):
+class Downsample(Wrapped[PlainDownsample]):
     """Makes a map of any size coarser by a factor, exactly under quarter turns and flips.
 
     Of n pixels along an axis m = ceil(n/factor) cells are left. Cell i holds the mean of the pixels floor(i n/m) to
@@ -40,23 +37,13 @@ class Downsample(SteerableModule):
     def __init__(self, in_type: FieldType, factor: int = 2) -> None:
         if isinstance(factor, bool) or not isinstance(factor, int) or factor < 2:
             raise ValueError(f"factor is {factor!r}, but a coarser map needs a whole number from 2 on: pass factor=2.")
-        super().__init__(in_type, in_type)
+        super().__init__(in_type, in_type, PlainDownsample(factor))
         self.factor = factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Means over cells of `x` (B, C, H, W), giving (B, C, ceil(H/factor), ceil(W/factor))."""
-        check_channels(x, self.in_type, "Downsample")
-        height, width = -(-x.shape[-2] // self.factor), -(-x.shape[-1] // self.factor)
-        return functional.adaptive_avg_pool2d(x, (height, width))
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """A factor coarser, exactly, on every map."""
         limit = f"means over cells of {self.factor} x {self.factor} pixels, which are not round"
-        return GridStep(-(-height // self.factor), -(-width // self.factor), limit=limit)
-
-    def plain(self) -> nn.Module:
-        """The same means without types."""
-        return PlainDownsample(self.factor)
+        return GridStep(coarser(height, self.factor), coarser(width, self.factor), limit=limit)
 
     def extra_repr(self) -> str:
         """The type and the factor."""

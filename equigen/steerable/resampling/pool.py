@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn import functional
+from abc import abstractmethod
 
+from torch import Tensor, nn
+
+from equigen.steerable.exact_size import require_exact
 from equigen.steerable.field_type import FieldType
-from equigen.steerable.grid_step import GridStep
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.grid_step import GridStep, pair_of_pixels
+from equigen.steerable.module import check_channels
 from equigen.steerable.resampling.window import require_window, window_grid_step
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["AveragePool", "GlobalAveragePool", "MaxPool"]
 
 
-class _WindowPool(SteerableModule):
+class _WindowPool(Wrapped[nn.Module]):
     """Square windows over each channel."""
 
-    def __init__(
-        self, in_type: FieldType, kernel_size: int = 2, *, stride: int | None = None, padding: int = 0
-    ) -> None:
-        stride = kernel_size if stride is None else stride
-        require_window(type(self).__name__, kernel_size, stride, padding)
-        super().__init__(in_type, in_type)
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+    _torch: type[nn.Module]
 
-    def _window_step(self, height: int, width: int, limit: str) -> GridStep:
-        return window_grid_step(height, width, self.kernel_size, self.stride, self.padding, limit)
+    def __init__(
+        self,
+        in_type: FieldType,
+        kernel_size: int = 2,
+        *,
+        stride: int | None = None,
+        padding: int = 0,
+        size: int | tuple[int, int] | None = None,
+    ) -> None:
+        stride, name = kernel_size if stride is None else stride, type(self).__name__
+        require_window(name, kernel_size, stride, padding)
+        super().__init__(in_type, in_type, self._torch(kernel_size, stride, padding))
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self._require_fields()
+        if size is not None:
+            settings = f"kernel_size={kernel_size}, stride={stride}, padding={padding}"
+            require_exact(self, *pair_of_pixels(size), f"{name} with {settings}")
+
+    def _require_fields(self) -> None:
+        """Refuse fields that windows over each channel do not commute with."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the windows of `x` (B, C, H, W) give, (B, C, H', W').
+
+        Raises:
+            TypeError: no tensor in floating point.
+            ValueError: another number of channels, or a map that no window fits into.
+        """
+        check_channels(x, self.in_type, type(self).__name__)
+        if min(x.shape[-2:]) + 2 * self.padding < self.kernel_size:
+            self.grid_step(x.shape[-2], x.shape[-1])  # which says so
+        return self.body(x)
+
+    @property
+    @abstractmethod
+    def _limit(self) -> str:
+        """What limits other angles."""
+
+    def grid_step(self, height: int, width: int) -> GridStep:
+        """The windows' step: exact where nothing of the map is left over behind the last one."""
+        return window_grid_step(height, width, self.kernel_size, self.stride, self.padding, self._limit)
 
     def extra_repr(self) -> str:
         """The type and the window."""
@@ -42,9 +78,11 @@ class AveragePool(_WindowPool):
         kernel_size: side of the window in pixels.
         stride: pixels from one window to the next; kernel_size if None.
         padding: zeros at both ends of each axis, at most half a window.
+        size: side, or (rows, columns), of the maps that will come; refused if quarter turns or flips of the group would
+            not be exact on it.
 
     Raises:
-        ValueError: settings out of range.
+        ValueError: settings out of range, or a size that breaks the symmetry.
 
     Error: quarter turns and flips to 1e-7 (float32) and 2e-16 (float64) where stride | H + 2 padding - kernel_size.
 
@@ -58,34 +96,30 @@ class AveragePool(_WindowPool):
         (True, False)
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Means over windows of `x` (B, C, H, W), giving (B, C, H', W')."""
-        check_channels(x, self.in_type, "AveragePool")
-        return functional.avg_pool2d(x, self.kernel_size, self.stride, self.padding)
+    _torch = nn.AvgPool2d
 
-    def grid_step(self, height: int, width: int) -> GridStep:
-        """The windows' step: exact where nothing of the map is left over behind the last one."""
-        limit = f"a box of {self.kernel_size} x {self.kernel_size} pixels is not round"
-        return self._window_step(height, width, limit)
-
-    def plain(self) -> nn.AvgPool2d:
-        """The same windows as a layer of torch."""
-        return nn.AvgPool2d(self.kernel_size, self.stride, self.padding)
+    @property
+    def _limit(self) -> str:
+        return f"a box of {self.kernel_size} x {self.kernel_size} pixels is not round"
 
 
 class MaxPool(_WindowPool):
     """The maximum over square windows, for fields whose channels the group only permutes.
 
-    y(p) = max over the window at p of x, channel by channel; padding counts as -infinity.
+    y(p) = max over the window at p of x, channel by channel; padding counts as -infinity. Where several pixels of a
+    window are largest, as on flat maps, the gradient goes to the first of them, so it turns with the map only where the
+    largest one is alone.
 
     Args:
         in_type: fields of permutation representations (trivial, regular, quotient); the output has the same type.
         kernel_size: side of the window in pixels.
         stride: pixels from one window to the next; kernel_size if None.
         padding: pixels at both ends of each axis, at most half a window.
+        size: side, or (rows, columns), of the maps that will come; refused if quarter turns or flips of the group would
+            not be exact on it.
 
     Raises:
-        ValueError: settings out of range, or a field whose channels the group mixes.
+        ValueError: settings out of range, a field whose channels the group mixes, or a size that breaks the symmetry.
 
     Error: quarter turns and flips exactly, where stride | H + 2 padding - kernel_size.
 
@@ -96,33 +130,22 @@ class MaxPool(_WindowPool):
         [[5.0, 7.0], [13.0, 15.0]]
     """
 
-    def __init__(
-        self, in_type: FieldType, kernel_size: int = 2, *, stride: int | None = None, padding: int = 0
-    ) -> None:
-        super().__init__(in_type, kernel_size, stride=stride, padding=padding)
-        for _, representation in in_type.terms:
+    _torch = nn.MaxPool2d
+
+    def _require_fields(self) -> None:
+        for _, representation in self.in_type.terms:
             if not representation.is_permutation:
                 raise ValueError(
-                    f"in_type has fields of {representation}, whose channels {in_type.group.name} mixes, but MaxPool "
-                    f"compares each channel alone: pool their mean, AveragePool(in_type, {kernel_size})."
+                    f"in_type has fields of {representation}, whose channels {self.in_type.group.name} mixes, but "
+                    f"MaxPool compares each channel alone: pool their mean, AveragePool(in_type, {self.kernel_size})."
                 )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maxima over windows of `x` (B, C, H, W), giving (B, C, H', W')."""
-        check_channels(x, self.in_type, "MaxPool")
-        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding)
-
-    def grid_step(self, height: int, width: int) -> GridStep:
-        """The windows' step: exact where nothing of the map is left over behind the last one."""
-        limit = f"a maximum over {self.kernel_size} x {self.kernel_size} pixels is not band-limited"
-        return self._window_step(height, width, limit)
-
-    def plain(self) -> nn.MaxPool2d:
-        """The same windows as a layer of torch."""
-        return nn.MaxPool2d(self.kernel_size, self.stride, self.padding)
+    @property
+    def _limit(self) -> str:
+        return f"a maximum over {self.kernel_size} x {self.kernel_size} pixels is not band-limited"
 
 
-class GlobalAveragePool(SteerableModule):
+class GlobalAveragePool(Wrapped[nn.Module]):
     """The mean over the whole map: fields of one pixel, which no longer know where anything was.
 
     y = 1/(H W) sum over all pixels of x. Fields of trivial representations become invariants.
@@ -141,17 +164,29 @@ class GlobalAveragePool(SteerableModule):
     """
 
     def __init__(self, in_type: FieldType) -> None:
-        super().__init__(in_type, in_type)
+        super().__init__(in_type, in_type, nn.AdaptiveAvgPool2d(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The mean of `x` (B, C, H, W) over its pixels, (B, C, 1, 1)."""
+        """The mean of `x` (B, C, H, W) over its pixels, (B, C, 1, 1).
+
+        Raises:
+            TypeError: no tensor in floating point.
+            ValueError: another number of channels, or a map without pixels.
+        """
         check_channels(x, self.in_type, "GlobalAveragePool")
-        return x.mean((-2, -1), keepdim=True)
+        if min(x.shape[-2:]) == 0:
+            self.grid_step(x.shape[-2], x.shape[-1])  # which says so
+        return self.body(x)
 
     def grid_step(self, height: int, width: int) -> GridStep:
-        """One pixel, exactly, from any map."""
-        return GridStep(1, 1, limit="the corners of the map leave it as it turns")
+        """One pixel, exactly, from any map that has some.
 
-    def plain(self) -> nn.AdaptiveAvgPool2d:
-        """The same mean as a layer of torch."""
-        return nn.AdaptiveAvgPool2d(1)
+        Raises:
+            ValueError: a map without pixels.
+        """
+        if min(height, width) < 1:
+            raise ValueError(
+                f"the map has {height} x {width} pixels, but GlobalAveragePool takes the mean of one or more: leave "
+                "out maps without pixels."
+            )
+        return GridStep(1, 1, limit="the corners of the map leave it as it turns")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.grid_step import GridStep
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.modes import outside_modes
+from equigen.steerable.module import check_channels, require_field_type
 from equigen.steerable.resampling.block import block_order, block_type
 from equigen.steerable.resampling.plain_resampling import ChannelOrder
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["PixelShuffle", "PixelUnshuffle"]
 
 
-class PixelUnshuffle(SteerableModule):
+class PixelUnshuffle(Wrapped[nn.Sequential]):
     """Blocks of pixels become channels: a coarser map that has lost nothing, exactly under quarter turns and flips.
 
     y(P)_q = x(P + q) for the pixels q of a block, ordered as elements of the group move them (`block_type`): under C4 a
@@ -39,12 +40,10 @@ class PixelUnshuffle(SteerableModule):
         ('1xregular', [1.0, 0.0, 2.0, 3.0])
     """
 
-    order: Tensor
-
     def __init__(self, in_type: FieldType, factor: int = 2) -> None:
-        super().__init__(in_type, block_type(in_type, factor))
+        out_type, order = block_type(in_type, factor), block_order(in_type, factor)
+        super().__init__(in_type, out_type, nn.Sequential(nn.PixelUnshuffle(factor), ChannelOrder(order)))
         self.factor = factor
-        self.register_buffer("order", block_order(in_type, factor), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """The blocks of `x` (B, C, H, W) as channels, (B, factor^2 C, H/factor, W/factor).
@@ -54,7 +53,7 @@ class PixelUnshuffle(SteerableModule):
         """
         check_channels(x, self.in_type, "PixelUnshuffle")
         self._require_blocks(x.shape[-2], x.shape[-1])
-        return torch.index_select(functional.pixel_unshuffle(x, self.factor), 1, self.order)
+        return self.body(x)
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """A factor coarser, exactly, on maps that the factor divides; others are refused.
@@ -73,16 +72,12 @@ class PixelUnshuffle(SteerableModule):
                 f"{self.factor}: resize it to {more[0]} x {more[1]}."
             )
 
-    def plain(self) -> nn.Sequential:
-        """Torch's own layer, and then the order of channels."""
-        return nn.Sequential(nn.PixelUnshuffle(self.factor), ChannelOrder(self.order))
-
     def extra_repr(self) -> str:
         """The types and the factor."""
         return f"{self.in_type} -> {self.out_type}, factor={self.factor}"
 
 
-class PixelShuffle(SteerableModule):
+class PixelShuffle(Wrapped[nn.Sequential]):
     """Channels become blocks of pixels: the inverse of `PixelUnshuffle`, exactly under quarter turns and flips.
 
     y(P + q) = x(P)_q. The same channels can be blocks of different fields, so both types are given.
@@ -107,31 +102,22 @@ class PixelShuffle(SteerableModule):
         [[[[0.0, 1.0], [2.0, 3.0]]]]
     """
 
-    order: Tensor
-
     def __init__(self, in_type: FieldType, out_type: FieldType, factor: int = 2) -> None:
+        require_field_type(in_type, "in_type", "PixelShuffle")
         needed = block_type(out_type, factor)
         if in_type != needed:
             raise ValueError(
                 f"in_type is {in_type} of {in_type.group.name}, but blocks of {factor} x {factor} pixels of {out_type} "
                 f"of {out_type.group.name} are {needed}: pass in_type=block_type(out_type, {factor})."
             )
-        super().__init__(in_type, out_type)
+        with outside_modes():
+            order = torch.argsort(block_order(out_type, factor))
+        super().__init__(in_type, out_type, nn.Sequential(ChannelOrder(order), nn.PixelShuffle(factor)))
         self.factor = factor
-        self.register_buffer("order", torch.argsort(block_order(out_type, factor)), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The channels of `x` (B, factor^2 C, H, W) as blocks, (B, C, factor H, factor W)."""
-        check_channels(x, self.in_type, "PixelShuffle")
-        return functional.pixel_shuffle(torch.index_select(x, 1, self.order), self.factor)
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """A factor finer, exactly, on every map."""
         return GridStep(height * self.factor, width * self.factor)
-
-    def plain(self) -> nn.Sequential:
-        """The order of channels, and then torch's own layer."""
-        return nn.Sequential(ChannelOrder(self.order), nn.PixelShuffle(self.factor))
 
     def extra_repr(self) -> str:
         """The types and the factor."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.grid_step import GridStep
-from equigen.steerable.module import SteerableModule, check_channels
+from equigen.steerable.wrapped import Wrapped
 
 __all__ = ["Upsample"]
 
@@ -19,7 +18,7 @@ _LIMITS = {
 }
 
 
-class Upsample(SteerableModule):
+class Upsample(Wrapped[nn.Upsample]):
     """Makes a map finer by a whole factor, exactly under quarter turns and flips on maps of every size.
 
     "nearest" repeats each pixel; "bilinear" interpolates between the centres of pixels, and repeats the border. Fields
@@ -50,21 +49,12 @@ class Upsample(SteerableModule):
             raise ValueError(f"factor is {factor!r}, but Upsample takes a whole number from 2 on: pass factor=2.")
         if mode not in _LIMITS:
             raise ValueError(f'mode is {mode!r}, but Upsample knows "nearest" and "bilinear": pass mode="bilinear".')
-        super().__init__(in_type, in_type)
+        super().__init__(in_type, in_type, nn.Upsample(scale_factor=factor, mode=mode))
         self.factor, self.mode = factor, mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The map `x` (B, C, H, W) at factor times the resolution."""
-        check_channels(x, self.in_type, "Upsample")
-        return functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
 
     def grid_step(self, height: int, width: int) -> GridStep:
         """A factor finer, exactly, on every map."""
         return GridStep(height * self.factor, width * self.factor, limit=_LIMITS[self.mode])
-
-    def plain(self) -> nn.Upsample:
-        """The same as a layer of torch."""
-        return nn.Upsample(scale_factor=self.factor, mode=self.mode)
 
     def extra_repr(self) -> str:
         """The type, the factor and the mode."""

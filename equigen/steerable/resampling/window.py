@@ -55,5 +55,5 @@ def window_grid_step(height: int, width: int, kernel: int, stride: int, padding:
     size, word = (height, "rows") if not rows else (width, "columns")
     over = (size + 2 * padding - kernel) % stride
     reason = f"windows of {kernel} with stride {stride} and padding {padding} leave over {over} of {size} {word}"
-    repairs = window_repairs(height, width, kernel=kernel, stride=stride, padding=padding)
+    repairs = window_repairs(height, width, kernel=kernel, stride=stride, padding=padding, pool=True)
     return GridStep(out_height, out_width, rows, columns, limit=limit, reason=reason, repairs=repairs)

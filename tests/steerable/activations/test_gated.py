@@ -98,3 +98,9 @@ def test_too_few_gates_are_refused(group, fields, message):
 def test_functions_that_mix_channels_are_refused(settings):
     with pytest.raises(ValueError, match="no function of one number, but GatedActivation"):
         GatedActivation(FieldType(SO2(), "1x0e + 1x1"), **settings)
+
+
+def test_a_text_is_no_type():
+    for build, name in ((GatedActivation, "in_type"), (with_gates, "out_type")):
+        with pytest.raises(TypeError, match=rf'{name} is \'2x0e\', but .* field type: pass FieldType\(group, "2x0e"\)'):
+            build("2x0e")

@@ -102,3 +102,20 @@ def test_its_plain_module_has_weights_of_its_own():
 def test_an_activation_that_mixes_channels_is_refused():
     with pytest.raises(ValueError, match=r"Softmax\(dim=1\) is no function of one number, but NormActivation"):
         NormActivation(FieldType(SO2(), "2x1"), nn.Softmax(dim=1))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 300.0, 2e4])
+def test_half_precision_takes_lengths_in_single(scale):
+    """The square of 256 is infinite in float16, and that of 1e-4 is zero."""
+    type_ = FieldType(SO2(), "1x0e + 2x1 + 1x2")
+    layer = NormActivation(type_, nn.SiLU(), bias=0.1)
+    x = (noise(type_).clamp(-1.5, 1.5) * scale).half().float()
+    expected = layer(x)
+    with torch.autocast("cpu", dtype=torch.float16):
+        cast = layer(x.half())
+    for found in (layer.half()(x.half()), cast):
+        assert found.dtype == torch.float16
+        assert torch.allclose(found.float(), expected, rtol=1e-2, atol=2e-3 * scale)
+    with_weights = NormActivation(type_, nn.PReLU()).half()
+    assert with_weights(x.half()).isfinite().all()
+    assert scale < 256 or x.half().square().isinf().any()  # what the formula alone would give

@@ -1,41 +1,13 @@
-"""What the plain modules hold: tables that keep their digits, and inputs that stay as they are."""
+"""What the plain modules hold: inputs stay as they are."""
 
 from __future__ import annotations
-
-import copy
-import pickle
 
 import pytest
 import torch
 from torch import nn
 
 from equigen.steerable.activations.fields import Fields, joined
-from equigen.steerable.activations.plain import PlainGate, PlainNorm, PlainSampled, Tables
-
-THIRD = torch.full((1, 1), 1 / 3, dtype=torch.float64)
-
-
-@pytest.mark.parametrize(
-    "way", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))], ids=["copy", "pickle"]
-)
-def test_tables_keep_their_digits_on_every_way(way):
-    tables = way(Tables([THIRD]).float().half()).double()
-    assert torch.equal(tables.table(0), THIRD)
-    plain = nn.Module()
-    plain.register_buffer("table", THIRD.clone())
-    assert not torch.equal(plain.half().double().table, THIRD)  # type: ignore[arg-type]
-
-
-def test_tables_are_not_in_checkpoints():
-    assert not Tables([THIRD]).state_dict()
-    assert Tables([]).double().state_dict() == {}
-
-
-def test_a_buffer_that_is_overwritten_leaves_the_table_alone():
-    tables = Tables([THIRD]).double()
-    tables.table(0).zero_()
-    assert torch.equal(tables.float().double().table(0), THIRD)
-
+from equigen.steerable.activations.plain import PlainGate, PlainNorm, PlainSampled
 
 FIELDS = [Fields(0, 2, 1, invariant=True), Fields(2, 1, 2)]
 

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
+from equigen.steerable.activations.fourier import FourierActivation
+from equigen.steerable.activations.norm import NormActivation
 from equigen.steerable.activations.plain import PlainPointwise
 from equigen.steerable.activations.pointwise import Pointwise
 from equigen.steerable.field_type import FieldType
@@ -69,9 +71,27 @@ def test_its_plain_module_is_the_activation_with_weights_of_its_own():
     layer = Pointwise(FieldType(Cyclic(4), "1xregular"), nn.PReLU())
     plain = layer.plain()
     assert type(plain) is nn.PReLU
-    assert plain.weight.data_ptr() != layer.activation.weight.data_ptr()  # type: ignore[union-attr]
+    assert plain.weight.data_ptr() != layer.body.weight.data_ptr()  # type: ignore[union-attr]
     assert type(Pointwise(FieldType(Cyclic(4), "1xregular"), torch.tanh).plain()) is PlainPointwise
 
 
 def test_it_names_its_parts():
     assert "1xregular -> 1xregular, C4, SiLU()" in repr(Pointwise(FieldType(Cyclic(4), "1xregular"), nn.SiLU()))
+
+
+@pytest.mark.parametrize("build", [Pointwise, FourierActivation])
+def test_fields_that_a_restriction_left_without_values_are_refused_with_ways_on(build):
+    """Each way that is named works: a norm, a restriction to more rotations, a field whose channels are values."""
+    functions = FieldType(SO2(), "2xregular(3)")
+    ways = r"NormActivation\(in_type, activation\), a restriction to a group with at least 7 rotations, such as "
+    with pytest.raises(ValueError, match=ways + r'Cyclic\(8\), or a convolution into FieldType\(group, "8xregular"\)'):
+        build(functions.restrict(Cyclic(4)), nn.SiLU())
+    for subgroup in (Cyclic(7), Cyclic(8)):
+        assert FourierActivation(functions.restrict(subgroup), nn.SiLU()).samples == (subgroup.rotations,)
+    NormActivation(functions.restrict(Cyclic(4)), nn.SiLU())
+    build(FieldType(Cyclic(4), "8xregular"), nn.SiLU())
+    with pytest.raises(ValueError, match=r"such as Dihedral\(8\)"):
+        build(FieldType(O2(), "1xregular(3)").restrict(Dihedral(4)), nn.SiLU())
+    FourierActivation(FieldType(O2(), "1xregular(3)").restrict(Dihedral(8)), nn.SiLU())
+    with pytest.raises(ValueError, match=r"FieldType\(group, \"8xregular\(3\)\"\)"):
+        build(FieldType(SO2(), "2x1"), nn.SiLU())

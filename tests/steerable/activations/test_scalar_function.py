@@ -60,3 +60,8 @@ def test_names_are_what_people_write():
 
 def test_weights_without_numbers_are_not_tried():
     require_scalar_function(nn.PReLU(device="meta"), "Pointwise")
+
+
+def test_a_class_is_told_to_be_made():
+    with pytest.raises(TypeError, match=r"activation is the class ReLU, but .*: pass nn\.ReLU\(\)"):
+        require_scalar_function(nn.ReLU, "Pointwise")  # type: ignore[arg-type]

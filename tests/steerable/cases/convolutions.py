@@ -9,6 +9,8 @@ from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
 from equigen.steerable.conv import SteerableConv2d
 from equigen.steerable.conv_transpose import SteerableConvTranspose2d
 from equigen.steerable.field_type import FieldType
+from equigen.steerable.restrict import Restriction
+from equigen.steerable.sequential import SteerableSequential
 from tests.steerable.cases.case import Case
 
 __all__ = ["CASES"]
@@ -20,6 +22,15 @@ def _conv(group: PlaneGroup, a: str, b: str, kernel_size: int, **settings):
 
 def _transposed(group: PlaneGroup, a: str, b: str, kernel_size: int, **settings):
     return lambda: SteerableConvTranspose2d(FieldType(group, a), FieldType(group, b), kernel_size, **settings)
+
+
+def _sequence():
+    """Two convolutions, and a sequence inside that gives up the reflections."""
+    inside = SteerableSequential(
+        Restriction(FieldType(_D4, "1xregular"), _C4),
+        SteerableConv2d(FieldType(_D4, "1xregular").restrict(_C4), FieldType(_C4, "1x1 + 1x0e"), 2),
+    )
+    return SteerableSequential(_conv(_D4, "1x0e + 1x1", "1xregular", 3, padding=1)(), inside, size=(7, 9))
 
 
 _C4, _D4 = Cyclic(4), Dihedral(4)
@@ -42,5 +53,6 @@ CASES = [
     Case(
         "transposed/odd", _transposed(_D4, "1x1 + 1x0e", "1xregular", 3, stride=3, dilation=2, bias=False), size=(5, 8)
     ),
+    Case("sequence", _sequence, size=(7, 9)),
     Case("transposed/rotations", _transposed(SO2(), "1x0e + 1x1", "1x0e + 1x1", 4, stride=2, padding=1)),
 ]

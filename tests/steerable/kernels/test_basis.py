@@ -7,7 +7,7 @@ import torch
 
 from equigen.groups.function_spaces import regular
 from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
-from equigen.groups.representation import irreducible
+from equigen.groups.representation import direct_sum, irreducible
 from equigen.groups.symmetric import permutation
 from equigen.steerable.kernels import basis as basis_module
 from equigen.steerable.kernels.default import default_basis
@@ -23,7 +23,10 @@ def test_equal_bases_and_fields_share_their_filters(basis):
     filters = basis.filters(regular(Cyclic(4)), regular(Cyclic(4)), 3)
     assert again.filters(regular(Cyclic(4)), regular(Cyclic(4)), 3) is filters
     assert again.filters(regular(Cyclic(4)), regular(Cyclic(4)), 5) is not filters
-    other = regular(Cyclic(4), 2)  # the same irreps, in other coordinates
+    irreps = Cyclic(4).irreps()
+    other = direct_sum(
+        [irreducible(Cyclic(4), irrep.name) for irrep in irreps]
+    )  # the same irreps, in other coordinates
     assert again.filters(other, other, 3) is not filters
 
 
@@ -52,7 +55,7 @@ def test_filters_do_not_depend_on_the_mode_in_which_they_were_first_asked_for(ba
     with torch.inference_mode(), torch.device("meta"):
         filters = basis.filters(rep, rep, 6)
         assert basis.dimension(rep, rep, 6) == len(filters)
-        assert default_basis(rep.group) == GridBasis()
+        assert default_basis(Dihedral(2)) == GridBasis()
     assert not filters.is_inference()
     assert filters.device.type == "cpu"
     assert filters.dtype == torch.float64

@@ -205,8 +205,7 @@ def test_a_cast_layer_has_no_rounding_of_the_cast():
     assert asymmetry(shaken(InstanceNorm(in_type)), in_type, noise(in_type)) <= 1e-14
     layer = InstanceNorm(in_type).float().bfloat16().double()
     assert asymmetry(layer, in_type, noise(in_type)) <= 1e-14
-    name, value = next(layer.moments.named_buffers())
-    layer.moments.register_buffer(name, value.float().double(), persistent=False)  # the control
+    layer.moments.table0 = layer.moments.table(0).float().double()  # the control
     assert asymmetry(layer, in_type, noise(in_type)) > 1e-10
 
 
@@ -252,3 +251,15 @@ def test_a_batch_of_one_value_is_refused_where_it_has_no_moments(name, legal):
     with pytest.raises(ValueError, match=r"x has shape .*, one value per channel, but .*\.eval\(\)"):
         layer(x)
     assert layer.eval()(x).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["regular", "mixed"])
+def test_an_empty_batch_stays_empty(name):
+    x = noise(TYPES[name])[:0]
+    assert BatchNorm(TYPES[name]).double().eval()(x).shape == x.shape
+    assert InstanceNorm(TYPES[name]).double()(x).shape == x.shape
+
+
+def test_groups_are_whole_numbers():
+    with pytest.raises(ValueError, match=r"groups is 2\.0, but .*groups=2\)"):
+        GroupNorm(TYPES["mixed"], 2.0)  # type: ignore[arg-type]

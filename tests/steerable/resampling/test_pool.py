@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
 
 import pytest
 import torch
@@ -83,6 +85,7 @@ def test_the_maximum_is_refused_where_the_group_mixes_channels():
             nn.Module.__init__(self)
             self.in_type = self.out_type = fields
             self.kernel_size, self.stride, self.padding = 2, 2, 0
+            self.body = nn.MaxPool2d(2)
 
     assert asymmetry(Unchecked(FieldType(Cyclic(4), "1x1")), (8, 8)) > 1e-1  # what the refusal is for
 
@@ -112,3 +115,63 @@ def test_settings_out_of_range_are_refused(pool):
 def test_bad_settings_of_the_others_are_refused(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+@pytest.mark.parametrize(
+    ("build", "good", "bad", "words"),
+    [
+        (lambda size: AveragePool(NUMBER, 2, size=size), 28, 29, "AveragePool with kernel_size=2, .* take .*size="),
+        (lambda size: MaxPool(NUMBER, 3, stride=2, padding=1, size=size), (29, 31), (28, 31), r"take size=\(29, 31\)"),
+        (lambda size: BlurPool(NUMBER, 4, size=size), 28, 29, "BlurPool with kernel_size=4, .* take kernel_size=5"),
+    ],
+)
+def test_a_size_that_breaks_the_symmetry_is_refused(build, good, bad, words):
+    build(good)
+    with pytest.raises(ValueError, match=rf"on a map of .* is not exact under C4, since .*{words}|{words}"):
+        build(bad)
+    with pytest.raises(ValueError, match="size is 'big'"):
+        build("big")
+
+
+def test_maps_too_small_are_refused_before_they_are_run():
+    for layer, size, words in (
+        (BlurPool(NUMBER, 5), (2, 2), r'takes 3 x 3 or more: pass padding_mode="replicate"'),
+        (BlurPool(NUMBER, 4, padding_mode="zeros"), (1, 6), r"takes 2 x 2 or more: pass kernel_size=3"),
+        (BlurPool(NUMBER, 7, padding_mode="circular"), (2, 6), r'takes 3 x 3 or more: pass padding_mode="replicate"'),
+        (AveragePool(NUMBER, 4), (3, 8), "a window of 4 does not fit into 3 pixels"),
+        (GlobalAveragePool(NUMBER), (0, 3), "0 x 3 pixels, but GlobalAveragePool"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            layer.grid_step(*size)
+        with pytest.raises(ValueError, match=words):
+            layer(torch.zeros(1, 1, *size))
+    assert BlurPool(NUMBER, 5, padding_mode="replicate")(torch.ones(1, 1, 2, 2)).shape == (1, 1, 1, 1)
+    assert BlurPool(NUMBER, 5)(torch.ones(1, 1, 3, 3)).shape == (1, 1, 2, 2)
+
+
+def test_of_equal_pixels_the_first_gets_the_gradient_of_a_maximum():
+    x = torch.ones(1, 1, 4, 4, requires_grad=True)
+    (slope,) = torch.autograd.grad(MaxPool(NUMBER)(x).sum(), x)
+    assert not torch.equal(slope, slope.flip(-1))
+    assert slope[0, 0, 0].tolist() == [1.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_cells_are_the_same_in_another_runtime_at_every_size(factor):
+    """Exported once with sizes left open: the number of cells, and which pixels they share, are computed there."""
+    import onnxruntime
+
+    layer = Downsample(NUMBER, factor)
+    dynamic = {2: torch.export.Dim("h", min=2), 3: torch.export.Dim("w", min=2)}
+    x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(layer, (x,), dynamo=True, dynamic_shapes=(dynamic,), verbose=False)
+    assert program is not None
+    stored = io.BytesIO()
+    program.save(stored)
+    session = onnxruntime.InferenceSession(stored.getvalue(), providers=["CPUExecutionProvider"])
+    for size in ((8, 8), (9, 9), (5, 16), (13, 7)):
+        x = torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(1))
+        (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        assert torch.allclose(torch.from_numpy(found), layer(x), atol=1e-6)

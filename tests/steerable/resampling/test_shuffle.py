@@ -13,6 +13,7 @@ from equigen.groups.function_spaces import quotient, regular
 from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.resampling.block import block_order, block_type
+from equigen.steerable.resampling.plain_resampling import ChannelOrder
 from equigen.steerable.resampling.shuffle import PixelShuffle, PixelUnshuffle
 from tests.steerable.motions import asymmetry, moved, noise
 
@@ -43,7 +44,7 @@ def test_blocks_follow_the_motions_of_the_grid(group, factor):
 def test_of_all_orders_of_channels_only_counterclockwise_ones_are_regular():
     layer, exact = PixelUnshuffle(FieldType(Cyclic(4), "1x0e")), []
     for order in permutations(range(4)):
-        layer.order = torch.tensor(order)
+        layer.body[1] = ChannelOrder(torch.tensor(order))
         error = asymmetry(layer, (4, 6))
         assert error == 0.0 or error > 1e-1
         exact += [order] if error == 0.0 else []

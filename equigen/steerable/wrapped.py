@@ -12,10 +12,10 @@ from equigen.steerable.module import SteerableModule, check_channels
 
 __all__ = ["Wrapped"]
 
-Body = TypeVar("Body", bound=nn.Module)
+_Body = TypeVar("_Body", bound=nn.Module)
 
 
-class Wrapped(SteerableModule, Generic[Body]):
+class Wrapped(SteerableModule, Generic[_Body]):
     """A plain module that commutes with the group, with the types of what it takes and gives.
 
     Args:
@@ -32,7 +32,7 @@ class Wrapped(SteerableModule, Generic[Body]):
         ([1.0, 0.0], ReLU())
     """
 
-    def __init__(self, in_type: FieldType, out_type: FieldType, body: Body) -> None:
+    def __init__(self, in_type: FieldType, out_type: FieldType, body: _Body) -> None:
         super().__init__(in_type, out_type)
         self.body = body
 

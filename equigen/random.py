@@ -61,6 +61,7 @@ class Stream(IntEnum):
     VALIDATION = 14
     CONDITION = 15
     ELEMENT = 16
+    AUGMENTATION = 17
 
 
 def philox(counter: Sequence[Tensor], seed: int) -> list[Tensor]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "CLASSIFIERS",
     "GRIDS",
     "LABS",
     "MODELS",
@@ -82,9 +83,14 @@ GRIDS = {
     "log-snr-grid": "diffusion.time_grid:LogSNRGrid",
     "uniform-grid": "diffusion.time_grid:UniformGrid",
 }
-NETWORKS = {"unet": "networks.unet:UNet", "tutorial-unet": "networks.tutorial_unet:TutorialUNet"}
+NETWORKS = {
+    "unet": "networks.unet:UNet",
+    "tutorial-unet": "networks.tutorial_unet:TutorialUNet",
+}
+CLASSIFIERS = {"steerable-classifier": "networks.steerable_classifier:SteerableClassifier"}
 MODELS = {
     "diffusion-model": "diffusion.model:DiffusionModel",
+    "classification-model": "networks.classification_model:ClassificationModel",
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
     "scale": "diffusion.scale:Scale",
     "givens": "diffusion.givens:Givens",
@@ -96,17 +102,9 @@ LABS = {
     "denoising": "labs.denoising:Denoising",
     "mnist-diffusion": "labs.mnist_diffusion:MnistDiffusion",
 }
-TABLE: dict[str, str] = {
-    **SPACES,
-    **SCHEDULES,
-    **PRECONDITIONINGS,
-    **WEIGHTS,
-    **TIMES,
-    **SOLVERS,
-    **GRIDS,
-    **NETWORKS,
-    **MODELS,
-}
+TABLE: dict[str, str] = (
+    SPACES | SCHEDULES | PRECONDITIONINGS | WEIGHTS | TIMES | SOLVERS | GRIDS | NETWORKS | CLASSIFIERS | MODELS
+)
 
 
 class StoreError(ValueError):

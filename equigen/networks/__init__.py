@@ -2,4 +2,13 @@
 
 from equigen._lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, {"TutorialUNet": "tutorial_unet", "UNet": "unet"})
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "ClassificationModel": "classification_model",
+        "Disk": "disk",
+        "SteerableClassifier": "steerable_classifier",
+        "TutorialUNet": "tutorial_unet",
+        "UNet": "unet",
+    },
+)

@@ -9,7 +9,7 @@ from equigen.steerable.grid_step import GridStep
 from equigen.steerable.module import SteerableModule, check_channels
 from equigen.symmetry.rotation import disk_mask
 
-__all__ = ["Disk"]
+__all__ = ["Disk", "PlainDisk"]
 
 
 class Disk(SteerableModule):
@@ -28,7 +28,7 @@ class Disk(SteerableModule):
         >>> from equigen.groups.plane_groups import SO2
         >>> disk = Disk(FieldType(SO2(), "1x0e"))
         >>> disk(torch.ones(1, 1, 9, 9))[0, 0, 4].mul(100).round().int().tolist()
-        [4, 57, 100, 100, 100, 100, 100, 57, 4]
+        [15, 85, 100, 100, 100, 100, 100, 85, 15]
     """
 
     def __init__(self, in_type: FieldType) -> None:

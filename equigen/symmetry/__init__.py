@@ -6,6 +6,10 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "Action": "action",
+        "Certificate": "certificate",
+        "CertifiedElement": "certificate",
+        "CertifiedLayer": "certificate",
+        "Claim": "certificate",
         "EquivarianceError": "error",
         "ExactAction": "action",
         "ImageAction": "image_action",
@@ -13,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy(
         "PermutationAction": "action",
         "PointsAction": "action",
         "TrivialAction": "action",
+        "certify": "certifying",
         "disk_mask": "rotation",
         "elements_of": "elements",
         "equivariance_error": "error",
@@ -21,5 +26,6 @@ __getattr__, __dir__, __all__ = lazy(
         "rotate": "rotation",
         "rotate_back": "rotation",
         "rounding": "error",
+        "upsampled": "upsampling",
     },
 )

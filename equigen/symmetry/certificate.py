@@ -1,0 +1,243 @@
+"""A certificate: what of its group a network keeps, layer by layer and as a whole, in plain values that can be written.
+
+It is a list of claims, each with what was measured, the largest number at which the claim holds, and whether the group
+promises it on pixels; the layers and the elements of the group that the claims rest on stand beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+__all__ = ["Certificate", "CertifiedElement", "CertifiedLayer", "Claim"]
+
+_HOLDING = ("exact", "at the floor")
+_PLANNED = {True: "exact", False: "broken", None: "not known"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about a network, and what was found.
+
+    Args:
+        statement: what is claimed.
+        promised: whether a network of the group has to keep it on pixels; what is not promised is told all the same.
+        measured: the largest relative error.
+        bound: the largest error at which the claim holds.
+        verdict: "exact", "at the floor", "not told apart" or "broken", as of `equigen.symmetry.error`.
+        where: the layers that break it, "" if none does or none is known.
+
+    Example:
+        >>> Claim("quarter turns", promised=True, measured=0.3, bound=1e-12, verdict="broken").holds
+        False
+    """
+
+    statement: str
+    promised: bool
+    measured: float
+    bound: float
+    verdict: str
+    where: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was found to hold."""
+        return self.verdict in _HOLDING
+
+
+@dataclass(frozen=True)
+class CertifiedLayer:
+    """One steerable layer, measured on what it is given in the network.
+
+    Args:
+        name: in the network, as `named_modules` gives it.
+        kind: its class.
+        size: (rows, columns) of its map.
+        group: that its fields follow.
+        planned: whether `equigen.steerable.plan` says that it is exact on the grid; None: not known.
+        reason: why it is planned not to be, or why nothing was measured; "" otherwise.
+        error: largest relative error over the motions of the grid, float64; None where nothing was measured.
+        verdict: on that; "not measured" where it is None.
+        between: largest error over other elements of the group; None where there are none.
+        floor: what interpolation alone costs there.
+
+    Example:
+        >>> CertifiedLayer("0", "AveragePool", (9, 9), "C4", False, "one row is left over", 0.2, "broken").verdict
+        'broken'
+    """
+
+    name: str
+    kind: str
+    size: tuple[int, int]
+    group: str
+    planned: bool | None
+    reason: str
+    error: float | None
+    verdict: str
+    between: float | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class CertifiedElement:
+    """What the whole network makes of images that an element of the group has moved.
+
+    Args:
+        angle: in degrees, counterclockwise.
+        flipped: whether the image was turned upside down before.
+        on_grid: whether it moves pixels onto pixels.
+        error: ||f(g x) - f(x)|| / ||f(x)|| in float64, over the batch.
+        floor: what interpolation alone costs, 0 on the grid.
+        verdict: on the two.
+        single: the error in float32 on the grid; None between, where interpolation drowns rounding.
+        single_verdict: on that, "" where it is None.
+
+    Example:
+        >>> CertifiedElement(90.0, False, True, 0.0, 0.0, "exact", 2e-7, "exact").on_grid
+        True
+    """
+
+    angle: float
+    flipped: bool
+    on_grid: bool
+    error: float
+    floor: float
+    verdict: str
+    single: float | None
+    single_verdict: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was claimed of a network under a group, and found; `print` shows it as a table.
+
+    Args:
+        group: name of the group.
+        on_grid: name of its part that moves pixels onto pixels, which is what is promised.
+        images: number of images it was measured on.
+        shape: (C, H, W) of one.
+        contrast: how far what the network says of different images lies apart, relative to its size: a network that
+            says the same of all images is invariant and useless.
+        rounding: relative error of float32 at the images themselves: the floor of what rounding does.
+        claims: in the order in which they were made.
+        layers: in the order in which they run.
+        elements: of the group.
+
+    Example:
+        >>> claim = Claim("quarter turns", promised=True, measured=0.0, bound=1e-12, verdict="exact")
+        >>> found = Certificate("C4", "C4", 2, (1, 8, 8), 0.5, 1e-7, (claim,), (), ())
+        >>> found.holds, Certificate.from_dict(found.to_dict()) == found
+        (True, True)
+    """
+
+    group: str
+    on_grid: str
+    images: int
+    shape: tuple[int, int, int]
+    contrast: float
+    rounding: float
+    claims: tuple[Claim, ...]
+    layers: tuple[CertifiedLayer, ...]
+    elements: tuple[CertifiedElement, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every promised claim was found to hold."""
+        return all(claim.holds for claim in self.claims if claim.promised)
+
+    @property
+    def broken(self) -> tuple[CertifiedLayer, ...]:
+        """The layers that were measured to break a motion of the grid in their group."""
+        return tuple(layer for layer in self.layers if layer.verdict == "broken")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "holds": self.holds}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Certificate:
+        """The certificate that `to_dict` described.
+
+        Raises:
+            ValueError: keys that are missing or unknown.
+        """
+        kept = {name: value for name, value in values.items() if name != "holds"}
+        parts: dict[str, type] = {"claims": Claim, "layers": CertifiedLayer, "elements": CertifiedElement}
+        try:
+            kept |= {name: tuple(kind(**_tuples(one)) for one in kept[name]) for name, kind in parts.items()}
+            return cls(**_tuples(kept))
+        except (TypeError, KeyError, AttributeError) as error:
+            names = ", ".join(one.name for one in fields(cls))
+            raise ValueError(
+                f"this is no certificate of this version ({error}), which has {names}: certify the run again."
+            ) from None
+
+    def sentence(self) -> str:
+        """What it comes to, in one sentence.
+
+        Example:
+            >>> Certificate("C1", "C1", 2, (1, 8, 8), 0.5, 1e-7, (), (), ()).sentence()
+            'C1 promises nothing on pixels: no motion of the grid but the identity is in it.'
+        """
+        if not any(claim.promised for claim in self.claims):
+            return f"{self.group} promises nothing on pixels: no motion of the grid but the identity is in it."
+        if self.holds:
+            worst = max(claim.measured for claim in self.claims if claim.promised)
+            what = f"All that {self.group} promises on pixels ({self.on_grid}) is kept"
+            return f"{what}: the largest relative error is {worst:.2g}, which is rounding."
+        wrong = next(claim for claim in self.claims if claim.promised and not claim.holds)
+        named = [layer.name for layer in self.broken]
+        where = f" by {', '.join(named)}" if named else f" by {wrong.where}" if wrong.where else ""
+        return (
+            f"What {self.group} promises on pixels ({self.on_grid}) is broken{where}: {wrong.statement} is off by "
+            f"{wrong.measured:.2g}, but at most {wrong.bound:.2g} is rounding."
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with lists as tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _lines(found: Certificate) -> Iterator[str]:
+    yield found.sentence()
+    yield (
+        f"Measured on {found.images} images {found.shape}. What the network says of different images lies "
+        f"{found.contrast:.2g} apart, relative to its size; float32 alone moves it by {found.rounding:.1g}."
+    )
+    yield ""
+    rows = [("claim", "promised", "error", "holds up to", "verdict", "where")]
+    for claim in found.claims:
+        promised = "yes" if claim.promised else "no"
+        numbers = (f"{claim.measured:.2g}", f"{claim.bound:.2g}")
+        rows.append((claim.statement, promised, *numbers, claim.verdict, claim.where))
+    yield from _aligned(rows)
+    yield ""
+    rows = [("layer", "kind", "pixels", "planned", "error on the grid", "verdict", "between", "floor there")]
+    for layer in found.layers:
+        numbers = [_number(value) for value in (layer.error, layer.between, layer.floor)]
+        size = f"{layer.size[0]} x {layer.size[1]}"
+        planned = _PLANNED[layer.planned] + (f" ({layer.reason})" if layer.reason else "")
+        rows.append((layer.name, layer.kind, size, planned, numbers[0], layer.verdict, numbers[1], numbers[2]))
+    yield from _aligned(rows)
+    yield ""
+    rows = [("element", "float64", "floor", "verdict", "float32", "verdict")]
+    for one in found.elements:
+        name = f"{one.angle:.4g} degrees" + (", flipped" if one.flipped else "")
+        numbers = (f"{one.error:.2g}", _number(None if one.on_grid else one.floor))
+        rows.append((name, *numbers, one.verdict, _number(one.single), one.single_verdict))
+    yield from _aligned(rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

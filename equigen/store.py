@@ -101,6 +101,10 @@ LABS = {
     "reversal": "labs.reversal:Reversal",
     "denoising": "labs.denoising:Denoising",
     "mnist-diffusion": "labs.mnist_diffusion:MnistDiffusion",
+    "irreps": "labs.irreps:Irreps",
+    "steerable-filters": "labs.steerable_filters:SteerableFilters",
+    "equivariance": "labs.equivariance:Equivariance",
+    "rotation-stability": "labs.rotation_stability:RotationStability",
 }
 TABLE: dict[str, str] = (
     SPACES | SCHEDULES | PRECONDITIONINGS | WEIGHTS | TIMES | SOLVERS | GRIDS | NETWORKS | CLASSIFIERS | MODELS

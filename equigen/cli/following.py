@@ -19,7 +19,8 @@ class Following(Callback):
     """Shows a training's progress; inside its block, and no longer.
 
     Attributes:
-        values: steps of the run and those taken by this process, seconds, last losses; JSON-plain.
+        values: steps of the run and those taken by this process, seconds, last losses, a classifier's accuracy;
+            JSON-plain.
     """
 
     def __init__(self) -> None:
@@ -45,12 +46,15 @@ class Following(Callback):
             self._progress.reach(trainer.step, **self._loss)
 
     def on_metrics(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
-        """Remember the last losses."""
+        """Remember the last losses, and the accuracy of a classifier."""
         if record["kind"] == "train":
-            self._loss = {"loss": record["loss"]}
+            self._loss |= {"loss": record["loss"]}
             self.values["loss"] = record["loss"]
         elif record["kind"] == "validation":
             self.values["validation_loss"] = record.get("loss")
+            if "accuracy" in record:
+                self._loss |= {"accuracy": record["accuracy"]}
+                self.values["validation_accuracy"] = record["accuracy"]
 
     def on_notice(self, trainer: Trainer, text: str) -> None:
         """Say it in a line of its own."""

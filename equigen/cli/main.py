@@ -24,6 +24,7 @@ from types import FrameType
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from equigen import __version__
+from equigen.cli.certify import certify
 from equigen.cli.data import data
 from equigen.cli.evaluate import evaluate
 from equigen.cli.lab import lab
@@ -48,7 +49,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for _place, _command in enumerate((train, sample, evaluate, report, data, lab, verify)):
+for _place, _command in enumerate((train, sample, evaluate, certify, report, data, lab, verify)):
     app.command(_command, sort_key=_place)
 
 

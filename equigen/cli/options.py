@@ -30,6 +30,7 @@ __all__ = [
     "legal",
 ]
 
+_SHORT = {"symmetry": "classifier.symmetry", "augment": "classifier.augmentation"}
 _OUTPUT = Group("Output", sort_key=1000)
 _EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d+")
 
@@ -81,19 +82,19 @@ class Flags:
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
-def flags(name: str, module: str, **sections: tuple[type[BaseModel], Sequence[str]]) -> Any:
+def flags(name: str, module: str, **sections: tuple[type[BaseModel], Sequence[str] | Mapping[str, str]]) -> Any:
     """A class of flags with the names, types, ranges, defaults and words of configuration fields.
 
     Args:
         name: of the class.
         module: where it will be found.
-        **sections: heading in the help -> (configuration, its fields).
+        **sections: heading in the help -> (configuration, its fields; or names of flags -> its fields).
     """
     found: list[tuple[str, Any, Any]] = []
     for place, (heading, (section, names)) in enumerate(sections.items()):
         group = Group(heading.capitalize(), sort_key=place + 1)
         for key in names:
-            info = section.model_fields[key]
+            info = section.model_fields[names[key] if isinstance(names, Mapping) else key]
             default = "" if info.is_required() or info.default is None else str(info.default)
             look = Parameter(
                 help=info.description,
@@ -144,7 +145,7 @@ def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any]) ->
     asked = [] if source is None else [("data.source", source, "DATA")]
     asked += [(*_key_and_value(text), f"--set {text}") for text in sets]
     for name, value in given.items():
-        key = f"data.{name}" if name in DataConfig.model_fields else name
+        key = f"data.{name}" if name in DataConfig.model_fields else _SHORT.get(name, name)
         asked.append((key, value, f"--{name.replace('_', '-')} {value}"))
     values: dict[str, Any] = {}
     words: dict[str, str] = {}

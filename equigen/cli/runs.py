@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equigen.training import processes
 from equigen.training.config import TrainConfig
@@ -17,23 +17,26 @@ if TYPE_CHECKING:
 
     from equigen.data.encoding import Encoding
     from equigen.diffusion.model import DiffusionModel
+    from equigen.networks.classification_model import ClassificationModel
 
-__all__ = ["Run", "device_named", "only_writer", "open_run", "require_memory", "require_run"]
+__all__ = [
+    "ClassifierRun",
+    "Run",
+    "device_named",
+    "only_writer",
+    "open_classifier",
+    "open_run",
+    "require_memory",
+    "require_run",
+]
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run folder with its configuration and its averaged model.
-
-    Args:
-        folder: of the run.
-        config: that it was begun with.
-        model: on the device asked for, in evaluation mode.
-    """
+class _Opened:
+    """A run folder with its configuration."""
 
     folder: Path
     config: TrainConfig
-    model: DiffusionModel
 
     def encoding(self) -> Encoding:
         """How the user stores the images that the run was trained on.
@@ -58,6 +61,32 @@ class Run:
         return [str(name) for name in found] if isinstance(found, list) else []
 
 
+@dataclass(frozen=True)
+class Run(_Opened):
+    """A run that generates images, with its averaged model.
+
+    Args:
+        folder: of the run.
+        config: that it was begun with.
+        model: on the device asked for, in evaluation mode.
+    """
+
+    model: DiffusionModel
+
+
+@dataclass(frozen=True)
+class ClassifierRun(_Opened):
+    """A run that classifies images, with its averaged model.
+
+    Args:
+        folder: of the run.
+        config: that it was begun with.
+        model: on the device asked for, in evaluation mode.
+    """
+
+    model: ClassificationModel
+
+
 def require_run(folder: Path) -> None:
     """Make sure that a folder is a run.
 
@@ -74,21 +103,55 @@ def require_run(folder: Path) -> None:
 
 
 def open_run(folder: Path, device: str) -> Run:
-    """Read a run's configuration and model.
+    """Read the configuration and the model of a run that generates images.
 
     Raises:
-        RunFolderError: there is no run, or it was stopped before its end.
+        RunFolderError: there is no run, it classifies images, or it was stopped before its end.
         ConfigError: its config.yaml is damaged, or there is no such device.
         StoreError: its model is damaged or of another version.
     """
+    return Run(*_opened(folder, device, "generate"))
+
+
+def open_classifier(folder: Path, device: str) -> ClassifierRun:
+    """Read the configuration and the model of a run that classifies images.
+
+    Raises:
+        RunFolderError: there is no run, it generates images, or it was stopped before its end.
+        ConfigError: its config.yaml is damaged, or there is no such device.
+        StoreError: its model is damaged or of another version.
+    """
+    return ClassifierRun(*_opened(folder, device, "classify"))
+
+
+def _opened(folder: Path, device: str, task: str) -> tuple[Path, TrainConfig, Any]:
+    """Folder, configuration and model of a run for a task."""
     require_run(folder)
+    _require_task(folder, task)
     if not (folder / "model").is_dir():
         raise RunFolderError(f"{folder} has no model yet: equigen train --resume {folder} finishes the run.")
 
     from equigen import store
     from equigen.training.folder import recorded
 
-    return Run(folder, recorded(folder), store.load(folder / "model", str(device_named(device))))
+    return folder, recorded(folder), store.load(folder / "model", str(device_named(device)))
+
+
+def _require_task(folder: Path, task: str) -> None:
+    """Refuse a run that is for something else."""
+    from equigen.training.folder import recorded
+
+    if recorded(folder).task == task:
+        return
+    if task == "generate":
+        raise RunFolderError(
+            f"{folder} tells the classes of images, but a run that generates images is needed here: a classifier is "
+            f"judged by 'equigen evaluate {folder}' and 'equigen certify {folder}'."
+        )
+    raise RunFolderError(
+        f"{folder} generates images, but a run that tells their classes is needed here: equigen train DATA --task "
+        "classify."
+    )
 
 
 def only_writer(folder: Path, *, is_written: bool = True) -> AbstractContextManager[None]:

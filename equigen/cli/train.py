@@ -13,18 +13,26 @@ from equigen.cli.options import Debug, Flags, Json, configuration, flags
 from equigen.cli.outcome import Outcome
 from equigen.cli.progress import duration
 from equigen.training import processes
+from equigen.training.classifier_config import ClassifierConfig
 from equigen.training.config import DataConfig, TrainConfig
 from equigen.training.errors import ConfigError
 
 __all__ = ["TrainFlags", "train"]
 
-_TRAINING = [name for name in TrainConfig.model_fields if name not in ("data", "model", "sampling", "beta2", "epsilon")]
+_ELSEWHERE = ("data", "model", "sampling", "classifier", "beta2", "epsilon")
+_TRAINING = [name for name in TrainConfig.model_fields if name not in _ELSEWHERE]
+_CLASSIFIER = {"symmetry": "symmetry", "augment": "augmentation"}
 _DATA = [name for name in DataConfig.model_fields if name != "source"]
 
 if TYPE_CHECKING:
     TrainFlags = Flags
 else:
-    TrainFlags = flags("TrainFlags", __name__, training=(TrainConfig, _TRAINING), data=(DataConfig, _DATA))
+    TrainFlags = flags(
+        *("TrainFlags", __name__),
+        training=(TrainConfig, _TRAINING),
+        data=(DataConfig, _DATA),
+        classifier=(ClassifierConfig, _CLASSIFIER),
+    )
 
 
 def train(
@@ -39,7 +47,7 @@ def train(
     json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Train a model on images, or go on with a run.
+    """Train a model on images, to generate others or (--task classify) to tell their classes, or go on with a run.
 
     Ctrl-C and SIGTERM finish the step and save; --resume goes on from there, or from the last checkpoint after a crash,
     and ends in the weights that an unbroken run has.
@@ -75,7 +83,9 @@ def train(
         )
     if processes.rank():
         return Outcome({}, ())
-    return Outcome({"run": folder, **following.values}, _lines(folder, following.values))
+    return Outcome(
+        {"run": folder, **following.values}, _lines(folder, following.values, classify=asked.task == "classify")
+    )
 
 
 def _resumed(data: str | None, folder: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -87,12 +97,16 @@ def _resumed(data: str | None, folder: Path, given: Mapping[str, Any]) -> tuple[
     then = recorded(folder)
     if given.get("recipe") == then.recipe:  # what lies beneath is in the record already
         given = {name: value for name, value in given.items() if name != "recipe"}
-    return data or then.data.source, {**given, "out": folder}
+    task = {} if then.task == "generate" else {"task": then.task}  # it decides which other keys there are
+    return data or then.data.source, {**task, **given, "out": folder}
 
 
-def _lines(folder: Path, values: Mapping[str, Any]) -> list[str]:
+def _lines(folder: Path, values: Mapping[str, Any], *, classify: bool) -> list[str]:
     done = f"{folder}: {values['steps']} steps"
     done += f" in {duration(values['seconds'])}" if values["steps_taken"] else ", finished before"
     loss = values.get("validation_loss")
     done += f", held-out loss {loss:.4g}" if loss is not None else ""
-    return [done, f"Next: equigen sample {folder}, equigen evaluate {folder}, equigen report {folder}"]
+    accuracy = values.get("validation_accuracy")
+    done += f", accuracy {100 * accuracy:.1f} %" if accuracy is not None else ""
+    then = ("evaluate", "certify", "report") if classify else ("sample", "evaluate", "report")
+    return [done, f"Next: {', '.join(f'equigen {command} {folder}' for command in then)}"]

@@ -21,7 +21,7 @@ from torch import Tensor
 from equigen.data.spline import resample
 from equigen.random import Stream, integers, uniform
 
-__all__ = ["Poses"]
+__all__ = ["Poses", "rotated"]
 
 _REACH = 4  # pixels around a mask that are filled from their neighbours; the spline's weights beyond are below 1 %
 _NUMBERS = 1 << 16  # that are worked on at once: they stay in the processor's cache
@@ -81,11 +81,11 @@ class Poses:
         for first in range(0, len(x), size):
             part = slice(first, first + size)
             if valid is None or seen is None:
-                out[part] = _rotated(x[part], angles[part])
+                out[part] = rotated(x[part], angles[part])
             else:
                 nothing = torch.zeros(len(x[part]), 1, dtype=torch.float64)
                 seen[part] = resample(valid[part].double(), angles[part], nothing, linear=True) >= 0.5
-                turned = _rotated(_filled(x[part], valid[part]), angles[part])
+                turned = rotated(_filled(x[part], valid[part]), angles[part])
                 out[part] = torch.where(seen[part], turned, 0.0)
         return out, seen
 
@@ -98,7 +98,21 @@ def _turned(x: Tensor, turns: Tensor) -> Tensor:
     return out
 
 
-def _rotated(x: Tensor, angles: Tensor) -> Tensor:
+def rotated(x: Tensor, angles: Tensor) -> Tensor:
+    """Images rotated counterclockwise about the centre of their frame, as the module says.
+
+    Args:
+        x: (B, C, H, W).
+        angles: in radians, float64 (B,).
+
+    Returns:
+        float32, of the same shape.
+
+    Example:
+        >>> x = torch.arange(9.0).reshape(1, 1, 3, 3)
+        >>> rotated(x, torch.tensor([math.pi / 2], dtype=torch.float64))[0, 0].round().tolist()
+        [[2.0, 5.0, 8.0], [1.0, 4.0, 7.0], [0.0, 3.0, 6.0]]
+    """
     border = torch.cat([x[..., 0, :], x[..., -1, :], x[..., :, 0], x[..., :, -1]], dim=-1).double()
     low, high = x.double().amin((-2, -1), keepdim=True), x.double().amax((-2, -1), keepdim=True)
     out = resample(x.double(), angles, border.median(-1).values)

@@ -27,3 +27,5 @@ class Use(IntEnum):
     LABELS = 9
     HALVES = 10
     GIVEN = 11
+    CALIBRATION = 12
+    ANGLES = 13

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from equigen.metrics.likelihood import Likelihood
 from equigen.metrics.loss import LossByNoise
 from equigen.metrics.memorising import Memorisation
 from equigen.metrics.neighbours import NeighbourDistances
+from equigen.metrics.plain_record import plain_to_record, record_to_plain
 from equigen.metrics.two_sample import TwoSampleTest
 
 __all__ = ["Evaluation", "FeatureRecord", "NearestPair"]
@@ -101,8 +102,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON (numbers, strings, lists), without the pictures."""
-        kept = [one.name for one in fields(self) if one.name != "pictures"]
-        return {name: _plain(getattr(self, name)) for name in kept}
+        return record_to_plain(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Evaluation:
@@ -111,40 +111,4 @@ class Evaluation:
         Raises:
             ValueError: keys that are missing or unknown.
         """
-        return _rebuild(cls, values, "it")
-
-
-def _plain(value: Any) -> Any:
-    """Records become dictionaries, sequences lists; numbers and strings stay."""
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    return value
-
-
-def _rebuild(kind: type, values: Any, where: str) -> Any:
-    """A dataclass from plain values; keys must be those of the dataclass, but what has a default may be missing."""
-    own = [one for one in fields(kind) if one.name != "pictures"]
-    names = {one.name for one in own}
-    needed = {one.name for one in own if one.default is MISSING and one.default_factory is MISSING}
-    found = set(values) if isinstance(values, Mapping) else set()
-    if wrong := sorted((needed - found) | (found - names)):
-        raise ValueError(
-            f"this is no evaluation of this version ({where} lacks or should not have: {', '.join(wrong)}): evaluate "
-            "the run again."
-        )
-    hints = get_type_hints(kind)
-    return kind(**{name: _value(hints[name], part, name) for name, part in values.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """One field by its type: records are built from mappings, tuples from lists."""
-    inner = [one for one in get_args(hint) if one is not type(None)]
-    if type(None) in get_args(hint):
-        return None if value is None else _value(inner[0], value, where)
-    if is_dataclass(hint):
-        return _rebuild(hint, value, where)  # pyright: ignore[reportArgumentType]
-    if get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(_value(inner[0], part, where) for part in value)
-    return value
+        return plain_to_record(cls, values, "it")

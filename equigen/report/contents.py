@@ -55,7 +55,7 @@ class Contents:
         train: records of training steps.
         validation: records of validations.
         evaluation: the record in evaluation.json.
-        arrays: what evaluation.npz holds; empty without the record.
+        arrays: what evaluation.npz holds; empty without the record, its own or that of a classifier.
         data: images of the data.
         samples: images of the model.
         paths: from noise to image.
@@ -132,6 +132,8 @@ def _evaluation(folder: Path, absent: dict[str, str]) -> tuple[Evaluation | None
         return None, {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict) and values.get("task") == "classify":  # read by the page of such a run
+            return None, _arrays(folder / "evaluation.npz") or {}
         evaluation = Evaluation.from_dict(values if isinstance(values, dict) else {})
     except (ValueError, OSError) as error:
         absent["evaluation"] = f"evaluation.json cannot be used: {error}"

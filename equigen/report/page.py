@@ -14,8 +14,9 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from equigen.metrics.loss import LossByNoise
+from equigen.report.classification.page import classification, classifies
 from equigen.report.contents import Contents, Images, Paths, read
-from equigen.report.document import style
+from equigen.report.document import render_document, style
 from equigen.report.figures import loss_by_noise, noise_to_image, training_curves
 from equigen.report.grid import Level, grid, stretch
 from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture, pictures
@@ -30,7 +31,8 @@ def write(run: Path, figures: Path | None = None) -> Path:
     """Write report.html into a run folder, from what the folder holds.
 
     Args:
-        run: with any of config.yaml, metrics.jsonl, evaluation.json and .npz, samples.npz, progress/, paths.npz.
+        run: with any of config.yaml, metrics.jsonl, evaluation.json and .npz, samples.npz, progress/, paths.npz; of a
+            run that classifies, certificate.json.
         figures: folder for the page's pictures as PNG files, named after what they show; None: none.
 
     Returns:
@@ -39,19 +41,29 @@ def write(run: Path, figures: Path | None = None) -> Path:
     Raises:
         RunFolderError: no such folder, nothing of a run in it, or it cannot be written.
     """
-    path, context = run / "report.html", _context(read(run))
-    write_whole(path, _render(context).encode())
+    path = run / "report.html"
+    text, shown = _page(read(run))
+    write_whole(path, text.encode())
     if figures is not None:
         with one_sentence(figures):
             figures.mkdir(parents=True, exist_ok=True)
-        for picture in pictures(context):
+        for picture in shown:
             write_whole(figures / f"{picture.name}.png", picture.png())
     return path
 
 
 def render(contents: Contents) -> str:
     """The page of what a run folder holds, as HTML."""
-    return _render(_context(contents))
+    return _page(contents)[0]
+
+
+def _page(contents: Contents) -> tuple[str, list[Picture]]:
+    """The page of a run of any task, as HTML, and its pictures."""
+    if classifies(contents):
+        document = classification(contents)
+        return render_document(document), document.pictures
+    context = _context(contents)
+    return _render(context), list(pictures(context))
 
 
 def _render(context: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What a report reads and nobody else writes: the evaluation and the paths from noise to image, in the run folder.
 
-evaluation.json   `Evaluation.to_dict()`
-evaluation.npz    its pictures: data, samples, closest pairs, distances
+evaluation.json   `Evaluation.to_dict()`; of a run that classifies `ClassifierEvaluation.to_dict()`
+evaluation.npz    its pictures: data, samples, closest pairs, distances; data, mistakes, images turned
 paths.npz         images (S, n, C, H, W) in data units, steps (S,): solver steps done at each moment
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equigen.metrics.classification import ClassifierEvaluation
 from equigen.metrics.evaluation import Evaluation
 from equigen.training.files import write_whole
 
@@ -35,7 +36,7 @@ class PathSampler(Protocol):
         ...
 
 
-def write_evaluation(evaluation: Evaluation, run: Path) -> None:
+def write_evaluation(evaluation: Evaluation | ClassifierEvaluation, run: Path) -> None:
     """Write evaluation.json and evaluation.npz into a run folder, each as a whole.
 
     Args:

@@ -26,7 +26,7 @@ from equigen.training.config import DataConfig
 from equigen.training.errors import ConfigError
 from equigen.training.model_config import ModelConfig
 
-__all__ = ["build_model", "completed", "load_data", "located", "widths"]
+__all__ = ["build_model", "completed", "fitted_scale", "load_data", "located", "widths"]
 
 _OF_UNIT_VARIANCE = ("karras", "karras-weight", "log-normal-noise")
 _PIXEL_BY_PIXEL = 24  # images with shorter sides are seen pixel by pixel, larger ones by squares of two by two
@@ -109,12 +109,12 @@ def completed(config: ModelConfig, data: DataSet) -> ModelConfig:
         "channels": config.channels or widths(height, width, patch),
     }
     if config.schedule == "edm":
-        some, scale = _some(data), _scale(data)
+        some, scale = _some(data), fitted_scale(data)
         space = data.space.at(some.structure)
         largest = largest_noise(space.project(scale.to_model(some.x)), ndof=space.ndof)
         filled["schedule"] = {"kind": "edm", "t_max": float(f"{largest * _data_std(config, scale):.3g}")}
     if config.scale == "none":  # then parts that presume unit variance are told the data's
-        std = float(f"{_data_std(config, _scale(data)):.6g}")
+        std = float(f"{_data_std(config, fitted_scale(data)):.6g}")
         for name in ("preconditioning", "weight", "times"):
             if getattr(config, name) in _OF_UNIT_VARIANCE:
                 filled[name] = {"kind": getattr(config, name), "data_std": std}
@@ -147,7 +147,7 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
     network = _network(config, data, seed)
     schedule = _named(config.schedule, store.SCHEDULES)
     preconditioning = _named(config.preconditioning, store.PRECONDITIONINGS)
-    scale = _scale(data)
+    scale = fitted_scale(data)
     structure, condition = data.structure, _condition(data)
     return DiffusionModel(
         data.space,
@@ -169,7 +169,14 @@ def _some(data: DataSet) -> Batch:
     return data.whole(torch.arange(count) * len(data) // count)
 
 
-def _scale(data: DataSet) -> Scale:
+def fitted_scale(data: DataSet) -> Scale:
+    """The scale of a data set: of all its items, or of a share where they are read from a file.
+
+    Example:
+        >>> from equigen.data.loading import load
+        >>> round(fitted_scale(load("digits")).factor.item(), 3)
+        0.376
+    """
     some = _some(data)
     return Scale.fit(some.x, data.space, some.structure)
 

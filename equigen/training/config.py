@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationInfo, field_validator, model_validator
 
+from equigen.training.classifier_config import ClassifierConfig
 from equigen.training.errors import ConfigError
 from equigen.training.model_config import ModelConfig, SamplingConfig
 from equigen.training.recipes import RECIPES, beneath
 from equigen.training.section import Section
+from equigen.training.tasks import UNUSED, Task, require_used, with_defaults
 
 __all__ = ["DataConfig", "TrainConfig", "TrainerConfig", "read_yaml"]
 
@@ -136,7 +138,8 @@ class DataConfig(Section):
     masks: str | None = None
     """Where masks of the valid pixels are, in the same way."""
     condition: Literal["none", "label", "value"] = "none"
-    """What the model is conditioned on: nothing, the classes, or the values."""
+    """What the model is told of an image: nothing, the classes, or the values; a
+    classifier learns the classes (label)."""
     pose: Literal["none", "quarter-turns", "rotations"] = "none"
     """Put every image into a random pose that is its own: a quarter turn, or any angle."""
 
@@ -148,8 +151,14 @@ class TrainConfig(TrainerConfig):
         >>> config = TrainConfig(data="digits", steps=100)
         >>> config.data.source, config.run_folder.as_posix()
         ('digits', 'runs/digits')
+        >>> config = TrainConfig(data="digits", task="classify", classifier={"symmetry": "C8"})
+        >>> config.steps, config.data.condition
+        (600, 'label')
     """
 
+    task: Task = "generate"
+    """What the model is for: to generate images, or to classify them (by default in 600
+    steps of 64 images at a learning rate of 5e-3)."""
     data: DataConfig
     """The data; a plain string is the source."""
     out: Path | None = None
@@ -158,16 +167,31 @@ class TrainConfig(TrainerConfig):
     """The model."""
     sampling: SamplingConfig = Field(default_factory=lambda: SamplingConfig.model_validate({}))
     """How samples are drawn."""
+    classifier: ClassifierConfig = Field(default_factory=lambda: ClassifierConfig.model_validate({}))
+    """The classifier."""
     recipe: str = "default"
     """A named set of values beneath all others: default, or song for the classic tutorial on MNIST."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _fill(cls, values: object) -> object:
-        name = values.get("recipe", "default") if isinstance(values, Mapping) else None
-        if not isinstance(values, Mapping) or not isinstance(name, str) or name not in RECIPES:
-            return values  # what is wrong with it is said by the fields
-        return beneath(values, RECIPES[name])
+    def _fill(cls, values: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, Mapping):
+            return read(values)
+        name = values.get("recipe", "default")
+        if isinstance(name, str) and name in RECIPES and values.get("task", "generate") == "generate":
+            values = beneath(values, RECIPES[name])  # what is wrong with others is said by the fields
+        values, filled, filled_data = with_defaults(values)
+        config = read(values)
+        config.model_fields_set.difference_update(filled)
+        config.data.model_fields_set.difference_update(filled_data)
+        return config
+
+    @field_validator("task")
+    @classmethod
+    def _task(cls, value: Task, info: ValidationInfo) -> Task:
+        if value == "classify" and info.data.get("sample_every"):
+            raise ValueError("should not go with sample_every, because a classifier draws nothing: leave that out")
+        return value
 
     @field_validator("recipe")
     @classmethod
@@ -176,6 +200,20 @@ class TrainConfig(TrainerConfig):
             near = difflib.get_close_matches(value, RECIPES, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(RECIPES)}"
             raise ValueError(f"is no recipe: {hint}")
+        return value
+
+    @field_validator("model", "sampling", "classifier", "recipe")
+    @classmethod
+    def _used(cls, value: Any, info: ValidationInfo) -> Any:
+        if value != "default" and (not isinstance(value, Section) or value.model_fields_set) and "task" in info.data:
+            require_used(info.data["task"], str(info.field_name))
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _labelled(cls, value: DataConfig, info: ValidationInfo) -> DataConfig:
+        if info.data.get("task") == "classify" and value.condition != "label":
+            raise ValueError("should have the condition 'label', because the task is classify: leave condition out")
         return value
 
     @field_validator("data", mode="before")
@@ -187,10 +225,10 @@ class TrainConfig(TrainerConfig):
             raise ValueError("should be the name of a set, a path, or a section with the key 'source'")
         return value
 
-    @field_validator("model", "sampling", mode="before")
+    @field_validator("model", "sampling", "classifier", mode="before")
     @classmethod
     def _section(cls, value: object, info: ValidationInfo) -> object:
-        kind = {"model": ModelConfig, "sampling": SamplingConfig}[str(info.field_name)]
+        kind = {"model": ModelConfig, "sampling": SamplingConfig, "classifier": ClassifierConfig}[str(info.field_name)]
         if not isinstance(value, Mapping | kind):
             raise ValueError(f"should be a section with keys such as {', '.join(list(kind.model_fields)[:3])}")
         return value
@@ -203,8 +241,9 @@ class TrainConfig(TrainerConfig):
         return Path("runs") / (Path(self.data.source).expanduser().resolve().stem or "run")
 
     def to_yaml(self) -> str:
-        """The configuration as YAML, without the run folder's own name: a folder may be moved."""
-        return yaml.safe_dump(self.model_dump(mode="json", exclude={"out"}), sort_keys=False, allow_unicode=True)
+        """The keys that the task uses as YAML, without the run folder's own name: a folder may be moved."""
+        values = self.model_dump(mode="json", exclude={"out", *UNUSED[self.task]})
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:

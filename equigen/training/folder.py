@@ -27,7 +27,7 @@ _FILE = "config.yaml"
 _BEFORE = {f".{_FILE}{PARTIAL}", LOCK}  # all that a process leaves that is killed before it began
 _OWN = (
     *("checkpoints", "model", "progress", "metrics.jsonl", "report.html"),
-    *("evaluation.json", "evaluation.npz"),
+    *("evaluation.json", "evaluation.npz", "certificate.json"),
     *("samples", "samples.npz", "samples.npy", "samples.png", "paths.npz"),
 )
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from equigen import store
 from equigen.data.dataset import DataSet
 from equigen.training.build import build_model, completed, load_data, located
 from equigen.training.callbacks import Callback, SampleGrid
+from equigen.training.classifiers import build_classifier, completed_classifier, load_labelled
 from equigen.training.config import TrainConfig
 from equigen.training.cost import Cost, estimate
 from equigen.training.engine import pinned_threads
@@ -49,7 +51,7 @@ def train(
         ConfigError: the configuration cannot be used, or differs from that of the run to be resumed.
         RunFolderError: the folder cannot be written, or holds what must not be touched.
         DataError: the data cannot be used.
-        StoreError: an unknown name in the section `model`.
+        StoreError: an unknown name in the section `model`, or parts that do not fit the images.
         Interrupted: Ctrl-C or SIGTERM; all is saved.
         NonFiniteError: a loss or gradient is not finite.
     """
@@ -70,13 +72,13 @@ def train(
 def _train(
     config: TrainConfig, folder: Path, resume: bool, callbacks: Sequence[Callback], command: Sequence[str]
 ) -> None:
-    everything, training, held_out = load_data(config.data, config.seed)
+    load = load_labelled if config.task == "classify" else load_data
+    everything, training, held_out = load(config.data, config.seed)
     marks = _marks(everything)
     if resume:
         _require_same_data(folder, marks)
-    config = config.model_copy(update={"model": completed(config.model, training)})
-    model = build_model(config.model, training, config.seed)
-    callbacks = [SampleGrid(), *callbacks]
+    config, model = _built(config, training)
+    callbacks = [SampleGrid(), *callbacks] if config.task == "generate" else callbacks
     trainer = Trainer(
         model,
         training,
@@ -85,6 +87,7 @@ def _train(
         held_out=held_out.whole(torch.arange(min(MOST, len(held_out)))),
         callbacks=callbacks,
     )
+    _require_enough(config, trainer.engine.world)
     trainer.engine.wait()  # until every process has looked at the folder
     if not resume:
         cost = _cost(trainer)
@@ -93,12 +96,35 @@ def _train(
         trainer.notice(cost.sentence(config.steps))
     if resume and (other := _other_version(folder)):
         trainer.notice(other)
+    if config.task == "classify" and trainer.engine.world > 1:
+        trainer.notice(
+            f"each of {trainer.engine.world} processes normalises over its own part of a batch, so the weights will "
+            "not be those of one process."
+        )
     trainer.engine.wait()
     average = trainer.fit(resume=resume)
     if trainer.engine.writes:
         with one_sentence(folder / "model"):
             store.save(average, folder / "model")
     trainer.engine.wait()
+
+
+def _built(config: TrainConfig, training: DataSet) -> tuple[TrainConfig, nn.Module]:
+    """The configuration with what depends on the data filled in, and the untrained model."""
+    if config.task == "classify":
+        classifier = completed_classifier(config.classifier, training)
+        return config.model_copy(update={"classifier": classifier}), build_classifier(classifier, training, config.seed)
+    model = completed(config.model, training)
+    return config.model_copy(update={"model": model}), build_model(model, training, config.seed)
+
+
+def _require_enough(config: TrainConfig, world: int) -> None:
+    """Refuse batches of which a process would see one image: a classifier's normalisation needs two."""
+    if config.task == "classify" and config.batch_size < 2 * world:
+        raise ConfigError(
+            f"batch_size is {config.batch_size} for {world} process{'es' if world > 1 else ''}, but a classifier is "
+            f"normalised over two images or more in each: batch_size={2 * world} or more (--batch-size)."
+        )
 
 
 def _cost(trainer: Trainer) -> Cost:

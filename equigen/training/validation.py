@@ -1,4 +1,4 @@
-"""The loss on items that are kept from training."""
+"""The loss on items that are kept from training, and the accuracy of a classifier on them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from equigen.spaces.batch import Batch
 
 __all__ = ["MOST", "held_out_batch", "validate"]
 
+_AT_ONCE = 128  # images that a classifier sees at once
 MOST = 512  # items that a validation looks at: its standard error is then small beside the change between two of them
 
 
@@ -38,12 +40,14 @@ def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str,
     """The loss on held-out items, by noise level if the model can tell, on the same noise each time.
 
     Args:
-        model: with `.loss_by_noise_level(batch, seed=)`, or with `.loss(batch, seed, step)` alone.
+        model: with `.loss_by_noise_level(batch, seed=)`, with `.logits(x)`, or with `.loss(batch, seed, step)` alone.
         held_out: items in data units; the first `MOST` are used.
         seed: of the noise.
 
     Returns:
-        `loss`, and where the model can tell `noise`, `level_loss` and `standard_error`, each a list over levels.
+        `loss`, and where the model can tell `noise`, `level_loss` and `standard_error`, each a list over levels; of a
+        classifier `loss`, the mean cross entropy in nats, and `accuracy`, the share of items whose largest logit is
+        that of their label.
 
     Example:
         >>> class Half(nn.Module):
@@ -53,6 +57,9 @@ def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str,
         {'loss': 0.5}
     """
     batch = held_out_batch(held_out)
+    logits: Callable[[Tensor], Tensor] | None = getattr(model, "logits", None)
+    if logits is not None:
+        return _classified(logits, batch.x, batch.condition["label"])
     by_level: Callable[..., Any] | None = getattr(model, "loss_by_noise_level", None)
     if by_level is None:
         loss: Callable[..., Tensor] = model.loss  # pyright: ignore[reportAssignmentType]
@@ -64,3 +71,10 @@ def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str,
         "level_loss": found.loss.tolist(),
         "standard_error": found.standard_error.tolist(),
     }
+
+
+def _classified(logits: Callable[[Tensor], Tensor], x: Tensor, label: Tensor) -> dict[str, Any]:
+    """Cross entropy and accuracy, in parts that fit into memory."""
+    found = torch.cat([logits(part) for part in x.split(_AT_ONCE)]).double()
+    right = (found.argmax(1) == label).double()
+    return {"loss": float(functional.cross_entropy(found, label)), "accuracy": float(right.mean())}

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+from equigen.steerable.eager import untransformed
 from equigen.steerable.expansion import (
     bias_table,
     blocks_between,
@@ -197,14 +196,10 @@ class SteerableFilter(SteerableModule):
 
     def _may_keep(self) -> bool:
         """Whether this is a plain evaluation on real weights, of which no derivative is asked."""
-        if torch.compiler.is_compiling() or self.weight.device.type != "cpu":
+        if torch.compiler.is_compiling() or self.weight.device.type != "cpu" or not untransformed():
             return False
-        if torch.is_grad_enabled() and any(p.requires_grad for p in (self.weight, self.bias) if p is not None):
-            return False
-        if _get_current_dispatch_mode() is not None or torch._C._get_tracing_state() is not None:
-            return False
-        transformed = torch._C._functorch.maybe_current_level()  # pyright: ignore[reportAttributeAccessIssue]
-        return transformed is None and forward_ad._current_level < 0
+        asked = any(p.requires_grad for p in (self.weight, self.bias) if p is not None)
+        return not (asked and torch.is_grad_enabled())
 
     def train(self, mode: bool = True) -> SteerableFilter:
         """Switch to training or evaluation, and let go of a kept filter."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from equigen.steerable.activations.scalar_function import ScalarFunction
 from equigen.steerable.field_type import FieldType
 
-__all__ = ["Fields", "fields_of", "joined"]
+__all__ = ["Fields", "applied", "fields_of", "joined"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,14 @@ def joined(parts: list[Tensor]) -> Tensor:
         torch.Size([1, 3, 3, 3])
     """
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def applied(function: ScalarFunction, part: Tensor) -> Tensor:
+    """The function of some channels, which other fields may share a tensor with: it is not changed in place.
+
+    Example:
+        >>> x = torch.tensor([-1.0])
+        >>> applied(torch.nn.ReLU(inplace=True), x).item(), x.item()
+        (0.0, -1.0)
+    """
+    return function(part.clone() if getattr(function, "inplace", False) else part)

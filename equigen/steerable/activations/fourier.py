@@ -33,7 +33,8 @@ class FourierActivation(Wrapped[PlainSampled]):
     the subgroup that maps the pixel grid onto itself, so that quarter turns (and flips) are exact. Other rotations of
     SO(2) and O(2) are exact up to aliasing. It falls exponentially with the number of samples for smooth functions, is
     absent for a polynomial of degree p from (p + 1) K + 1 samples on, and falls slowly for `nn.ReLU()`. Under a finite
-    group all elements are samples, and its whole action is exact.
+    group all elements are samples, and its whole action is exact. On the CPU samples are made a few at a time, for a
+    derivative once more, and never stored: memory does not grow with their number.
 
     Args:
         in_type: sum of spaces of functions ("8xregular(3)", quotients) and trivial irreps; also the output type.

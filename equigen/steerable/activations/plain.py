@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equigen.steerable.activations.fields import Fields, joined
+from equigen.steerable.activations.fields import Fields, applied, joined
+from equigen.steerable.activations.sampled import SampledTerm, act_by_formula, act_on_samples, may_be_repeated
 from equigen.steerable.activations.scalar_function import ScalarFunction
+from equigen.steerable.eager import ordinary
 from equigen.steerable.precision import wide
 from equigen.steerable.tables import Tables
 
@@ -58,18 +60,17 @@ class PlainSampled(Tables):
 
     def forward(self, x: Tensor) -> Tensor:
         """Fields (B, C, H, W) to fields of the same places."""
-        out = []
-        for fields, first in zip(self.fields, self.first, strict=True):
-            part = fields.channels(x)
-            out.append(_applied(self.activation, part) if first is None else self._sampled(part, fields, first))
-        return joined(out)
+        terms = self._terms()
+        if ordinary(x) and may_be_repeated(self.activation, x):
+            return act_on_samples(x, terms, self.activation)
+        return act_by_formula(x, terms, self.activation)
 
-    def _sampled(self, part: Tensor, fields: Fields, first: int) -> Tensor:
-        batch, _, height, width = part.shape
-        field = part.reshape(batch * fields.count, fields.size, height * width)
-        values = self.activation(torch.matmul(self.table(first), field))
-        projected = torch.matmul(self.table(first + 1), values)
-        return projected.reshape(batch, fields.count * fields.size, height, width)
+    def _terms(self) -> list[SampledTerm]:
+        places = zip(self.fields, self.first, strict=True)
+        return [
+            (fields, None, None) if first is None else (fields, self.table(first), self.table(first + 1))
+            for fields, first in places
+        ]
 
 
 class PlainNorm(nn.Module):
@@ -99,7 +100,7 @@ class PlainNorm(nn.Module):
         out, first = [], 0
         for fields in self.fields:
             if fields.invariant:
-                out.append(_applied(self.activation, fields.channels(x)))
+                out.append(applied(self.activation, fields.channels(x)))
                 continue
             field = fields.of(x)
             norm = (wide(field).square().sum(dim=2, keepdim=True) + self.squared).sqrt()
@@ -134,11 +135,11 @@ class PlainGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gates and fields (B, gates + C, H, W) to fields (B, C, H, W)."""
-        gates = _applied(self.gate, x[:, : self.gates]).unsqueeze(2)
+        gates = applied(self.gate, x[:, : self.gates]).unsqueeze(2)
         out, first = [], 0
         for fields in self.fields:
             if fields.invariant:
-                out.append(_applied(self.activation, fields.channels(x)))
+                out.append(applied(self.activation, fields.channels(x)))
                 continue
             gate = gates[:, first : first + fields.count]
             out.append((fields.of(x) * gate.to(x.dtype)).flatten(1, 2))
@@ -179,8 +180,3 @@ class PlainInvariant(Tables):
                 out.append((fields.of(x) * weights).sum(dim=2))
                 means += 1
         return joined(out)
-
-
-def _applied(function: ScalarFunction, part: Tensor) -> Tensor:
-    """The function of some channels, which other fields may share a tensor with: it is not changed in place."""
-    return function(part.clone() if getattr(function, "inplace", False) else part)

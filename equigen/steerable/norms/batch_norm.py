@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.module import check_channels
-from equigen.steerable.norms.field_moments import channel_moments
 from equigen.steerable.norms.field_norm import FieldNorm
+from equigen.steerable.norms.normalised import normalised, scaled
 from equigen.steerable.precision import wide
 
 __all__ = ["BatchNorm"]
@@ -70,9 +70,12 @@ class BatchNorm(FieldNorm):
             running = (self.running_mean, self.running_var, self.weight, self.bias)
             y = x.reshape(x.shape[0], self.fields[0], self.moments.sizes[0] * x.shape[2], x.shape[3])
             return functional.batch_norm(y, *running, self.training, self.momentum, self.eps).reshape(x.shape)
-        mean, var = self._batch_moments(x) if self.training else (self.running_mean, self.running_var)
-        scale, shift = self._channel_map(mean, var)
-        return torch.addcmul(shift[:, None, None], x, scale[:, None, None]).to(x.dtype)
+        if not self.training:
+            return scaled(x, *self._channel_map())
+        settings = self.moments, self.fields, self.eps, *self.channel_affine()
+        y, mean, variance = normalised(x, *settings, over_batch=True)
+        self._follow(mean, variance, x.shape[0] * x.shape[2] * x.shape[3])
+        return y
 
     def plain(self) -> nn.Module:
         """The `torch.nn.BatchNorm2d` that gives the same in evaluation."""
@@ -95,20 +98,18 @@ class BatchNorm(FieldNorm):
                     "pass more items or positions, or call .eval()."
                 )
 
-    def _batch_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, var = self.moments(*channel_moments(x, over_batch=True), self.fields)
-        n = x.shape[0] * x.shape[2] * x.shape[3]
+    def _follow(self, mean: Tensor, variance: Tensor, n: int) -> None:
+        """Move the running moments towards those of a batch of n items times positions."""
         terms = zip(self.moments.sizes, self.moments.trivials, self.fields, strict=True)
-        free = torch.cat([var.new_full((count,), n * d / (n * d - t)) for d, t, count in terms])
+        free = torch.cat([variance.new_full((count,), n * d / (n * d - t)) for d, t, count in terms])
         with torch.no_grad():
             self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-            self.running_var.lerp_((var * free).to(self.running_var), self.momentum)
-        return mean, var
+            self.running_var.lerp_((variance * free).to(self.running_var), self.momentum)
 
-    def _channel_map(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale and shift of the channels, (C,) each, for given c and v."""
-        scale = self.moments.scales(torch.rsqrt(wide(var) + self.eps), self.fields)
+    def _channel_map(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift of the channels, (C,) each, for the running moments."""
+        scale = self.moments.scales(torch.rsqrt(wide(self.running_var) + self.eps), self.fields)
         weight, bias = self.channel_affine()
         scale = scale if weight is None else scale * weight
-        shift = -scale * self.moments.shifts(wide(mean), self.fields)
+        shift = -scale * self.moments.shifts(wide(self.running_mean), self.fields)
         return scale, shift if bias is None else shift + bias

@@ -87,18 +87,27 @@ class FieldMoments(Tables):
         Returns:
             c, per trivial irrep of each group, and v, per group.
         """
-        centres, seconds, first = [], [], 0
+        centre = self.centres(mean, groups)
+        rest = mean - self.shifts(centre, groups)
+        return centre, self.means(variance + rest.square(), groups)
+
+    def centres(self, values: Tensor, groups: Sequence[int]) -> Tensor:
+        """The mean invariant part P^T x / d of the channels (*, C) of each group, (*, sum of groups t)."""
+        found, first = [], 0
         for number, (fields, size, n) in enumerate(zip(self.fields, self.sizes, groups, strict=True)):
-            last, shape = first + fields * size, (n, fields // n, size)
-            m, s = mean[..., first:last].unflatten(-1, shape), variance[..., first:last].unflatten(-1, shape)
+            last = first + fields * size
             if self.trivials[number]:
-                patterns = self._patterns(number)
-                centre = (m[..., None] * patterns).mean((-3, -2))  # no matrix product: autocast would round it
-                centres.append(centre.flatten(-2))
-                m = m - (centre[..., None, None, :] * patterns).sum(-1)
-            seconds.append((s + m.square()).mean((-2, -1)))
+                each = values[..., first:last].unflatten(-1, (n, fields // n, size))
+                # no matrix product: autocast would round it
+                found.append((each[..., None] * self._patterns(number)).mean((-3, -2)).flatten(-2))
             first = last
-        return torch.cat(centres, -1) if centres else mean[..., :0], torch.cat(seconds, -1)
+        return torch.cat(found, -1) if found else values[..., :0]
+
+    def means(self, values: Tensor, groups: Sequence[int]) -> Tensor:
+        """The mean over the channels (*, C) of each group, (*, sum of groups)."""
+        counts = [fields * size for fields, size in zip(self.fields, self.sizes, strict=True)]
+        pieces = zip(values.split(counts, -1), groups, strict=True)
+        return torch.cat([piece.unflatten(-1, (n, -1)).mean(-1) for piece, n in pieces], -1)
 
     def scales(self, values: Tensor, groups: Sequence[int]) -> Tensor:
         """The value of each group (*, sum of groups) at all its channels, (*, C)."""

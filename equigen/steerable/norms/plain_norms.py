@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equigen.steerable.norms.field_moments import FieldMoments, channel_moments
+from equigen.steerable.norms.field_moments import FieldMoments
+from equigen.steerable.norms.normalised import normalised
 from equigen.steerable.precision import wide
 
 __all__ = ["PlainFieldNorm", "group_norm", "layer_norm", "plain_group_norm"]
@@ -39,12 +40,7 @@ def group_norm(
     """
     if moments.uniform:
         return functional.group_norm(x, groups[0], weight, bias, eps).to(x.dtype)
-    mean, variance = moments(*channel_moments(x, over_batch=False), groups)
-    scale = moments.scales(torch.rsqrt(variance + eps), groups)
-    scale = scale if weight is None else scale * weight
-    shift = -scale * moments.shifts(mean, groups)
-    shift = shift if bias is None else shift + bias
-    return torch.addcmul(shift[..., None, None], x, scale[..., None, None]).to(x.dtype)
+    return normalised(x, moments, groups, eps, weight, bias, over_batch=False)[0]
 
 
 def layer_norm(x: Tensor, moments: FieldMoments, eps: float, weight: Tensor | None, bias: Tensor | None) -> Tensor:

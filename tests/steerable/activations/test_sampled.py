@@ -1,0 +1,133 @@
+"""Samples made piece by piece, against the formula in one piece: values, first and second derivatives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from equigen.steerable.activations import sampled
+from equigen.steerable.activations.fields import Fields
+from equigen.steerable.activations.in_place import act_in_place, pull_back
+from equigen.steerable.activations.plain import PlainSampled
+from equigen.steerable.activations.sampled import act_by_formula, act_on_samples, may_be_repeated
+
+FUNCTIONS = [nn.SiLU(), nn.ELU(0.7), nn.ReLU(), nn.ReLU(inplace=True), nn.GELU(), torch.tanh, torch.square]
+EACH = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def terms():
+    """Scalars between functions of 3 and of 2 coordinates."""
+    matrices = [noise(5, 3, seed=1), noise(3, 5, seed=2), noise(4, 2, seed=3), noise(2, 4, seed=4)]
+    return [
+        (Fields(0, 3, 3), *matrices[:2]),
+        (Fields(9, 2, 1, invariant=True), None, None),
+        (Fields(11, 2, 2), *matrices[2:]),
+    ]
+
+
+def close(found, expected):
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture(params=[1, 40, 300, 10**6])
+def cache(request, monkeypatch):
+    """Pieces of one field, of some fields, of some items, and everything at once."""
+    monkeypatch.setattr(sampled, "_CACHE", request.param)
+
+
+@EACH
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["rows", "channels last"])
+def test_pieces_are_the_whole(function, layout, cache):
+    x = noise(5, 15, 2, 3).contiguous(memory_format=layout)
+    slope = noise(5, 15, 2, 3, seed=5)
+    given = [x.clone().requires_grad_() for _ in range(2)]
+    expected = act_by_formula(given[0] * 1.0, terms(), function)
+    found = act_on_samples(given[1] * 1.0, terms(), function)
+    close(found, expected)
+    with torch.no_grad():
+        close(act_on_samples(x.clone(), terms(), function), expected.detach())
+    for y in (expected, found):
+        y.backward(slope)
+    close(given[1].grad, given[0].grad)
+
+
+def test_a_slope_of_a_wrong_piece_is_seen(monkeypatch):
+    """The planted fault: a derivative at samples of other fields."""
+    x = noise(5, 15, 2, 3).requires_grad_()
+    right = torch.autograd.grad(act_by_formula(x, terms(), nn.SiLU()).sum(), x)[0]
+    monkeypatch.setattr(sampled, "pull_back", lambda function, values, slopes: pull_back(function, values * 0, slopes))
+    wrong = torch.autograd.grad(act_on_samples(x, terms(), nn.SiLU()).sum(), x)[0]
+    assert float((wrong - right).norm() / right.norm()) > 0.1
+
+
+def test_it_can_be_derived_twice():
+    x = noise(2, 15, 1, 2).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda x: act_on_samples(x, terms(), nn.SiLU()), x)
+
+
+def test_derivatives_of_many_slopes_at_once():
+    x = noise(2, 15, 1, 2).requires_grad_()
+    slopes = noise(3, 2, 15, 1, 2, seed=7)
+    (found,) = torch.autograd.grad(act_on_samples(x, terms(), nn.SiLU()), x, slopes, is_grads_batched=True)
+    (expected,) = torch.autograd.grad(act_by_formula(x, terms(), nn.SiLU()), x, slopes, is_grads_batched=True)
+    close(found, expected)
+
+
+@EACH
+def test_what_is_done_in_place_is_the_function_and_its_derivative(function):
+    values, slopes = noise(50), noise(50, seed=1)
+    leaf = values.clone().requires_grad_()
+    expected = function(leaf * 1.0)
+    (derivative,) = torch.autograd.grad(expected, leaf, slopes)
+    close(act_in_place(function, values.clone()), expected.detach())
+    if function is not FUNCTIONS[3]:
+        close(pull_back(function, values.clone(), slopes.clone()), derivative)
+
+
+class Learned(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
+
+    def forward(self, x):
+        return torch.tanh(self.slope * x)
+
+
+def test_what_an_activation_learns_gets_its_gradient():
+    """Hidden in a function too: only what holds no weights is made again."""
+    learned = Learned()
+    table = terms()[0]
+    for function in (learned, lambda x: learned(x)):
+        assert not may_be_repeated(function, learned.slope)
+        learned.zero_grad()
+        layer = PlainSampled([Fields(0, 3, 3)], [table[1:]], function).double()
+        layer(noise(2, 9, 2, 2)).sum().backward()
+        assert abs(float(learned.slope.grad)) > 1e-3
+    assert may_be_repeated(nn.SiLU(), learned.slope)
+
+
+def test_hooks_see_all_samples():
+    function, seen = nn.SiLU(), []
+    layer = PlainSampled([Fields(0, 3, 3)], [terms()[0][1:]], function).double()
+    function.register_forward_hook(lambda module, given, out: seen.append(out.numel()))
+    layer(noise(2, 9, 2, 2))
+    assert seen == [2 * 3 * 5 * 4]
+
+
+def test_samples_are_not_kept():
+    """What autograd holds on to is the input alone; the formula holds on to more."""
+    x = noise(2, 9, 4, 4).requires_grad_()
+
+    def held(run):
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda y: sizes.append(y.numel()) or y, lambda y: y):
+            run(x, [terms()[0]], nn.SiLU())
+        return sum(sizes)
+
+    assert held(act_on_samples) == x.numel()
+    assert held(act_by_formula) > 1.5 * x.numel()

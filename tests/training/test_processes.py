@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -111,7 +112,8 @@ def require_one_sentence(found: dict) -> str:
     """All failed, and one said so in one line; which is returned."""
     assert 0 not in found["codes"], found
     assert found["out"] == ["", ""]
-    complaints = [line for text in found["err"] for line in text.splitlines() if " steps of about " not in line]
+    lines = [line for text in found["err"] for line in text.splitlines() if " steps of about " not in line]
+    complaints = [line for line in lines if not re.match(r"\[[EW]\d{4} ", line)]  # torch's own log, on a busy machine
     assert len(complaints) == 1, found["err"]
     assert complaints[0].startswith("equigen: ")
     assert complaints[0].endswith((".", "?"))

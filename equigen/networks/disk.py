@@ -16,7 +16,7 @@ class Disk(SteerableModule):
     """y(p) = m(|p|) x(p): keeps the largest disk of a frame, with a soft rim, on maps of any size.
 
     m is `equigen.symmetry.disk_mask`. Numbers beyond the rim become 0, which is what convolutions with zero padding see
-    outside the frame, so that the frame itself has no corners.
+    outside the frame: the map has a round border, which every rotation leaves alone, and no corners.
 
     Args:
         in_type: the fields; also the output type.

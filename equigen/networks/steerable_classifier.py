@@ -11,7 +11,7 @@ from equigen import random
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import plane_group
 from equigen.groups.representation import trivial
-from equigen.networks.trunk import FUNCTIONS, Activation, Fields, trunk
+from equigen.networks.trunk import FUNCTIONS, ROOMY, Activation, Fields, trunk
 from equigen.steerable.conv import SteerableConv2d
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.resampling.pool import GlobalAveragePool
@@ -43,8 +43,8 @@ class SteerableClassifier(nn.Module):
         function: of one number: "elu", "relu" or "silu".
         samples: of each function in a Fourier activation, a multiple of 4; None: as many as leave an error of 1e-3.
         restrict: name of a subgroup that alone acts from the fifth convolution on, with as many channels.
-        disk: whether only the largest disk of the image is seen; None: where the group has more than the quarter turns
-            and flips of the grid.
+        disk: whether the image and every map after it are cut to their largest disk, whose border turns into itself;
+            None: where the group has more than the quarter turns and flips of the grid, and sides 20 pixels or more.
         seed: of the initial weights; torch's global generator is left as it was.
 
     Attributes:
@@ -93,7 +93,7 @@ class SteerableClassifier(nn.Module):
         self.group = plane_group(symmetry)
         kind: Activation = activation or ("fourier" if self.group.order is None else "pointwise")
         fields = Fields(self.group, frequency, kind, function, samples)
-        rim = self.group.on_grid() != self.group if disk is None else disk
+        rim = self.group.on_grid() != self.group and min(shape[1:]) >= ROOMY if disk is None else disk
         with random.fork(seed=seed, stream=random.Stream.INITIALISATION):
             self.trunk = trunk(fields, shape[0], (shape[1], shape[2]), width, restrict=_subgroup(restrict), disk=rim)
             self._build_head(self.trunk.out_type, _INVARIANTS * width)

@@ -3,6 +3,10 @@
 At 29 pixels it is the course's: 29 -> 25 (kernel 7, padding 1) -> 25 -> 13 -> 13 -> 13 -> 7 -> 7 -> 5. At every other
 size the windows of the blurs between are chosen so that quarter turns and flips stay exact.
 
+The border of a square has four rotations: convolutions carry an image out to it, and what is cut off there changes with
+the pose. Cut to their largest disks, maps end in a border that every rotation leaves alone, and logits of SO(2) move
+about a third as far between quarter turns (the lab "equivariance" takes this apart).
+
 Source: the layers as the course's text lists them, after the example network of M. Weiler, G. Cesa, General
 E(2)-equivariant steerable CNNs, NeurIPS 2019.
 """
@@ -33,16 +37,18 @@ from equigen.steerable.resampling.downsample import Downsample
 from equigen.steerable.restrict import Restriction
 from equigen.steerable.sequential import SteerableSequential
 
-__all__ = ["FUNCTIONS", "Activation", "Fields", "trunk"]
+__all__ = ["FUNCTIONS", "ROOMY", "Activation", "Fields", "trunk"]
 
 FUNCTIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "silu": nn.SiLU}
 """Name of a function of one number -> its module."""
+
+ROOMY = 20
+"""Sides from which on the first kernel may cut the frame, and a disk leaves enough of the image."""
 
 Activation = Literal["pointwise", "fourier", "norm", "gated"]
 
 _WIDTHS = (1, 2, 4, 4, 8, 8)  # fields of each convolution, in units of the width
 _RESTRICTED = 4  # convolutions before the group is restricted
-_ROOMY = 20  # sides from which on the first kernel may cut the frame
 _COARSEST = 7  # sides down to which maps are made coarser
 _LARGE = 40  # sides above which maps are made coarser straight after the first convolution
 
@@ -127,7 +133,7 @@ def trunk(
         size: (H, W) of the image, 4 or more.
         width: fields of the first convolution.
         restrict: subgroup that alone acts from the fifth convolution on, with as many channels; None: the group stays.
-        disk: whether only the largest disk of the image is seen.
+        disk: whether every map, the image first, is cut to its largest disk.
 
     Raises:
         ValueError: an activation that does not go with the group, or no subgroup.
@@ -146,7 +152,7 @@ def _layers(
     fields: Fields, image: FieldType, size: tuple[int, int], width: int, restrict: PlaneGroup | None, disk: bool
 ) -> Iterator[SteerableModule]:
     """The layers in their order, each of which fits the map that the one before leaves."""
-    roomy, type_ = min(size) >= _ROOMY, image
+    roomy, type_ = min(size) >= ROOMY, image
     if disk:
         yield Disk(image)
     for place, times in enumerate(_WIDTHS):
@@ -158,7 +164,7 @@ def _layers(
         kernel, padding = (7, 1) if place == 0 and roomy else (5, 1) if place == 5 and roomy else (5, 2)
         conv = SteerableConv2d(type_, fields.before(times * width, type_, kernel), kernel, padding=padding, bias=False)
         act = fields.act(conv.out_type)
-        yield from (conv, BatchNorm(conv.out_type), act)
+        yield from (conv, BatchNorm(conv.out_type), act, *([Disk(act.out_type)] if disk else []))
         type_, size = act.out_type, (size[0] + 2 * padding - kernel + 1, size[1] + 2 * padding - kernel + 1)
         while (place == 0 and min(size) > _LARGE) or (place in (1, 3) and min(size) >= _COARSEST):
             yield _coarser(type_, size)

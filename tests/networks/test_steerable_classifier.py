@@ -18,6 +18,7 @@ from equigen.networks.trunk import Fields, trunk
 from equigen.steerable.exactness import plan
 from equigen.steerable.resampling.blur import BlurPool
 from equigen.symmetry.rotation import rotate
+from equigen.symmetry.upsampling import upsampled
 
 KINDS = [
     ("C4", {}),
@@ -190,6 +191,19 @@ def test_the_disk_is_taken_where_the_group_has_more_than_the_grid():
     assert not sees_corners("SO2")
     assert not sees_corners("C4", disk=True)
     assert sees_corners("SO2", disk=False)
+    assert not any(isinstance(one, Disk) for one in SteerableClassifier("SO2", (1, 19, 19), 2, width=1).trunk)
+
+
+def test_a_round_border_makes_a_network_more_stable_than_a_square_one():
+    x = upsampled(functional.pad(load("digits", limit=16).x[:].double(), [2] * 4), 29)
+    angles = torch.arange(6.0, dtype=torch.float64) * math.pi / 3 + 0.3
+    moved = {}
+    for disk in (True, False):
+        network = shaken(SteerableClassifier("SO2", (1, 29, 29), 10, width=2, disk=disk).double(), x)
+        with torch.no_grad():
+            logits = torch.stack([network(rotate(x, float(a))) for a in angles])
+        moved[disk] = float((logits - logits.mean(0)).norm() / (logits - logits.mean((0, 1))).norm())
+    assert moved[True] < 0.6 * moved[False], moved
 
 
 @pytest.mark.parametrize(

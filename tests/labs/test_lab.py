@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,3 +126,9 @@ def test_the_page_tells_statements_and_facts():
     assert ("lab", "coin") in shown.facts
     (table,) = [block for block in shown.chapters[-1].blocks if hasattr(block, "rows")]
     assert table.rows == [["heads are half of all", "yes", "0.5", "0.005", "0.5 within 0.05"]]
+
+
+def test_the_docs_ask_the_questions_of_the_labs():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "labs.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", page, re.MULTILINE))
+    assert rows == {name: resolve(name, LABS).question for name in LABS}

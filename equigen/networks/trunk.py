@@ -101,7 +101,7 @@ class Fields:
         terms = [
             (n, rep)
             for n, rep in self.type(count).terms
-            if any(len(basis.filters(source, rep, kernel_size)) for source in sources)
+            if any(basis.dimension(source, rep, kernel_size) for source in sources)
         ]
         reached = FieldType(self.group, terms)
         return with_gates(reached) if self.activation == "gated" else reached

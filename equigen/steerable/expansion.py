@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -128,7 +129,7 @@ def blocks_between(in_type: FieldType, out_type: FieldType, kernel_size: int, ba
     for row, (_, m_out, out_rep) in enumerate(out_type.parts()):
         blocks = []
         for column, (_, m_in, in_rep) in enumerate(in_type.parts()):
-            filters = len(filter_table(basis, in_rep, out_rep, kernel_size))
+            filters = basis.dimension(in_rep, out_rep, kernel_size)
             blocks.append(Block(row, column, (m_out, m_in), (out_rep.size, in_rep.size), filters))
         if not any(block.filters for block in blocks):
             raise ValueError(_without_filters(in_type, m_out, out_rep, kernel_size, basis))
@@ -163,16 +164,20 @@ def unreached_irreps(in_type: FieldType, out_type: FieldType, kernel_size: int, 
         (('3 of regular(3)',), ())
     """
     found = []
-    with outside_modes():
-        for _, _, out_rep in out_type.parts():
-            power = torch.zeros(out_rep.size, dtype=torch.float64)
-            for _, _, in_rep in in_type.parts():
-                filters = basis.filters(in_rep, out_rep, kernel_size).transpose(0, 1).flatten(1)
-                power += (out_rep.change_of_basis.T @ filters).square().sum(dim=1)
-            each = power.split([irrep.size for irrep in out_rep.irreps])
-            pairs = zip(out_rep.irreps, each, strict=True)
-            found += [f"{irrep} of {out_rep}" for irrep, part in pairs if float(part.sum()) < 1e-20]
+    for _, _, out_rep in out_type.parts():
+        powers = [_powers(basis, in_rep, out_rep, kernel_size) for _, _, in_rep in in_type.parts()]
+        each = zip(out_rep.irreps, zip(*powers, strict=True), strict=True)
+        found += [f"{irrep} of {out_rep}" for irrep, power in each if sum(power) < 1e-20]
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=256)
+def _powers(basis: KernelBasis, in_rep: Representation, out_rep: Representation, kernel_size: int) -> tuple[float, ...]:
+    """The sum of squares of the filters that lead to each irrep of the output field."""
+    with outside_modes():
+        filters = basis.filters(in_rep, out_rep, kernel_size).transpose(0, 1).flatten(1)
+        power = (out_rep.change_of_basis.T @ filters).square().sum(dim=1)
+        return tuple(float(part.sum()) for part in power.split([irrep.size for irrep in out_rep.irreps]))
 
 
 def initial_scales(rows: list[list[Block]]) -> list[float]:

@@ -55,7 +55,8 @@ class SteerableFilter(SteerableModule):
     Parameters are two rows of numbers: `weight`, one for each basis filter between each pair of fields, and `bias`, one
     for each direction of an output field that the group leaves alone (trivial irreps). Tables of the basis are shared
     between layers and follow the weights in dtype and device; they are no buffers, and no part of a state dict, a copy
-    or a pickle: they are made again.
+    or a pickle: they are made again. A table takes memory once for each kind of filter, whatever the number of fields
+    and layers: n d_out d_in k^2 numbers, 13.8 MiB in single precision for 7 x 7 between regular fields of C16.
 
     While no gradient of the weights is asked for on the CPU, the filter is kept, and used as long as the weights equal
     those that it was made from. The comparison is by value, so a weight changed by whatever way is seen. On an

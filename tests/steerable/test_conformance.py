@@ -160,6 +160,17 @@ def test_it_runs_under_autocast(case):
 
 
 @EACH
+def test_it_runs_in_inference_mode(case):
+    layer = built(case)
+    x = noise(case, layer)
+    with torch.no_grad():
+        expected = layer(x)
+    with torch.inference_mode():
+        assert torch.equal(layer(x), expected)
+        assert torch.equal(layer(x.clone()), expected)
+
+
+@EACH
 def test_its_state_travels(case):
     """Keys do not depend on the mode, and a copy by any way gives the same numbers bit for bit."""
     layer = built(case)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from equigen.steerable.activations.known import keeps_its_argument
 from equigen.steerable.activations.scalar_function import ScalarFunction
 from equigen.steerable.field_type import FieldType
 
@@ -73,9 +74,17 @@ def joined(parts: list[Tensor]) -> Tensor:
 def applied(function: ScalarFunction, part: Tensor) -> Tensor:
     """The function of some channels, which other fields may share a tensor with: it is not changed in place.
 
+    A copy is made for whatever is not known to keep its argument, and for compilers, which leave it out if they can.
+
+    Args:
+        function: of one number.
+        part: the channels.
+
     Example:
         >>> x = torch.tensor([-1.0])
         >>> applied(torch.nn.ReLU(inplace=True), x).item(), x.item()
         (0.0, -1.0)
     """
-    return function(part.clone() if getattr(function, "inplace", False) else part)
+    if torch.compiler.is_compiling() or not keeps_its_argument(function):
+        part = part.clone()
+    return function(part)

@@ -57,5 +57,5 @@ def pull_back(activation: ScalarFunction, values: Tensor, slopes: Tensor) -> Ten
         return _ATEN.elu_backward.grad_input(slopes, activation.alpha, 1, 1, False, values, grad_input=slopes)
     with torch.enable_grad():
         values = values.detach().requires_grad_()
-        (found,) = torch.autograd.grad(activation(values), values, slopes)
-    return found
+        out = activation(values)
+    return torch.autograd.grad(out, values, slopes)[0] if out.requires_grad else slopes.zero_()

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from equigen.steerable.activations.fields import Fields, applied, joined
-from equigen.steerable.activations.sampled import SampledTerm, act_by_formula, act_on_samples, may_be_repeated
+from equigen.steerable.activations.known import may_be_repeated
+from equigen.steerable.activations.sampled import SampledTerm, act_by_formula, act_on_samples
 from equigen.steerable.activations.scalar_function import ScalarFunction
 from equigen.steerable.eager import ordinary
 from equigen.steerable.precision import wide
@@ -61,7 +62,7 @@ class PlainSampled(Tables):
     def forward(self, x: Tensor) -> Tensor:
         """Fields (B, C, H, W) to fields of the same places."""
         terms = self._terms()
-        if ordinary(x) and may_be_repeated(self.activation, x):
+        if ordinary(x) and may_be_repeated(self.activation):
             return act_on_samples(x, terms, self.activation)
         return act_by_formula(x, terms, self.activation)
 

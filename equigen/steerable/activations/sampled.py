@@ -9,19 +9,20 @@ used and forgotten, and made again for the derivative:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equigen.steerable.activations.fields import Fields, applied, joined
 from equigen.steerable.activations.in_place import act_in_place, pull_back
 from equigen.steerable.activations.scalar_function import ScalarFunction
 from equigen.steerable.eager import ordinary
 
-__all__ = ["SampledTerm", "act_by_formula", "act_on_samples", "may_be_repeated"]
+__all__ = ["SampledTerm", "act_by_formula", "act_on_samples"]
 
 SampledTerm = tuple[Fields, Tensor | None, Tensor | None]
 """Fields, with the matrices that lead to their samples (n, size) and back (size, n); None where they are samples."""
@@ -30,34 +31,13 @@ _CACHE = 3 * 2**16
 """How many samples are at work at a time: 768 kibibytes in single precision, a part of a core's second cache."""
 
 
-def may_be_repeated(activation: ScalarFunction, like: Tensor) -> bool:
-    """Whether a derivative by repetition is the whole derivative: nothing learned inside, and nothing in place.
-
-    Args:
-        activation: function of one number.
-        like: tensor of the dtype and device it will be used on.
-
-    Example:
-        >>> slope = torch.nn.Parameter(torch.ones(1))
-        >>> [may_be_repeated(act, slope) for act in (torch.tanh, lambda x: slope * x, torch.relu_)]
-        [True, False, False]
-    """
-    if isinstance(activation, nn.Module) and (activation._forward_hooks or activation._forward_pre_hooks):
-        return False  # they see what it is given
-    with torch.enable_grad():
-        number = like.detach().new_zeros(1)
-        if activation(number).requires_grad or number._version:
-            return False
-        return activation(number.requires_grad_()).requires_grad
-
-
 def act_on_samples(x: Tensor, terms: Sequence[SampledTerm], activation: ScalarFunction) -> Tensor:
     """y = P act(S x) for the fields of each term.
 
     Args:
         x: (B, C, H, W), ordinary tensors (see `equigen.steerable.eager`).
         terms: they cover the channels.
-        activation: function of one number that may be repeated.
+        activation: function of one number that may be repeated (see `equigen.steerable.activations.known`).
 
     Returns:
         (B, C, H, W), differentiable in x, twice too.
@@ -186,16 +166,18 @@ class _ActOnSamples(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, terms: Sequence[SampledTerm], activation: ScalarFunction) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.terms, ctx.activation = terms, activation
+        # The derivative is that of the function as it is now, whatever becomes of its settings.
+        ctx.terms, ctx.activation = terms, copy.copy(activation)
         return _forward(x, terms, activation)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled() or not ordinary(slopes[0]):
+        again = torch.is_grad_enabled()
+        with torch.autocast(x.device.type, enabled=False):
+            if not again and ordinary(slopes[0]):
+                return _backward(x, slopes[0], ctx.terms, ctx.activation), None, None
             with torch.enable_grad():
                 out = act_by_formula(x, ctx.terms, ctx.activation)
-                (slope,) = torch.autograd.grad(out, x, slopes[0], create_graph=torch.is_grad_enabled())
-        else:
-            slope = _backward(x, slopes[0], ctx.terms, ctx.activation)
+                (slope,) = torch.autograd.grad(out, x, slopes[0], create_graph=again)
         return slope, None, None

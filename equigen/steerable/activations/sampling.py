@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
 from equigen.random import Stream, normal
+from equigen.steerable.activations.known import may_be_repeated
 from equigen.steerable.activations.remedies import remedies
 from equigen.steerable.activations.scalar_function import ScalarFunction, scalar_function_name
 
@@ -167,9 +168,8 @@ def sampling_count(representation: Representation, activation: ScalarFunction, e
 
 def _signature(activation: ScalarFunction) -> tuple[type, str] | None:
     """What tells an activation of torch without weights from others; None for functions that may change."""
-    if not isinstance(activation, nn.Module) or not type(activation).__module__.startswith("torch.nn."):
-        return None
-    return None if list(activation.parameters()) else (type(activation), repr(activation))
+    known = isinstance(activation, nn.Module) and may_be_repeated(activation)
+    return (type(activation), repr(activation)) if known else None
 
 
 def _search(representation: Representation, activation: ScalarFunction, error: float) -> int:

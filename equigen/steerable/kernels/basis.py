@@ -4,14 +4,16 @@ Filters are for `torch.nn.functional.conv2d` (a cross-correlation): pixel (i, j)
 
     x = j - c,   y = c - i,   c = (k - 1)/2,
 
-x to the right and y up. A basis is a value: equal bases give the same filters, which are computed once and
-shared; of those asked for longest ago, what exceeds 256 MiB in all is forgotten.
+x to the right and y up. A basis is a value: equal bases give the same filters, which are shared while they are kept:
+the latest up to 1 MiB in all. Larger ones, which take milliseconds to make and would take more memory than a small
+network, are made anew.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ from equigen.steerable.modes import outside_modes
 __all__ = ["KernelBasis", "common_group", "pixel_places"]
 
 _KEPT: OrderedDict[tuple[KernelBasis, Representation, Representation, int], tuple[Tensor, int]] = OrderedDict()
-_KEPT_BYTES = 1 << 28
+_KEPT_BYTES = 1 << 20
 
 
 class KernelBasis(ABC):
@@ -50,7 +52,7 @@ class KernelBasis(ABC):
 
         Returns:
             float64 (n, d_out, d_in, k, k), each with the sum of squares d_out: on white input of unit variance, the
-            channels of an output field have unit variance on average. The tensor is shared: it must not be written to.
+            channels of an output field have unit variance on average. It may be shared: it must not be written to.
 
         Raises:
             ValueError: the representations are of different groups, this basis does not know the group, or the
@@ -70,7 +72,7 @@ class KernelBasis(ABC):
         """
         with outside_modes():
             self._checked(in_rep, out_rep, kernel_size)
-            return self._count(in_rep, out_rep, kernel_size)
+            return _counted(self, in_rep, out_rep, kernel_size)
 
     @abstractmethod
     def supports(self, group: PlaneGroup) -> str:
@@ -130,15 +132,21 @@ def pixel_places(kernel_size: int) -> Tensor:
     return torch.stack(torch.meshgrid(along, -along, indexing="xy"), dim=-1)
 
 
+@lru_cache(maxsize=1024)
+def _counted(basis: KernelBasis, in_rep: Representation, out_rep: Representation, kernel_size: int) -> int:
+    return basis._count(in_rep, out_rep, kernel_size)
+
+
 def _filters(basis: KernelBasis, in_rep: Representation, out_rep: Representation, kernel_size: int) -> Tensor:
     key = (basis, in_rep, out_rep, kernel_size)
     if key in _KEPT:
         _KEPT.move_to_end(key)  # the one asked for last stands last
-    else:
-        filters = basis._built(in_rep, out_rep, kernel_size)
-        norms = torch.linalg.vector_norm(filters, dim=(1, 2, 3, 4))
-        filters = filters.mul_((out_rep.size**0.5 / norms)[:, None, None, None, None])
+        return _KEPT[key][0]
+    filters = basis._built(in_rep, out_rep, kernel_size)
+    norms = torch.linalg.vector_norm(filters, dim=(1, 2, 3, 4))
+    filters = filters.mul_((out_rep.size**0.5 / norms)[:, None, None, None, None])
+    if filters.nbytes <= _KEPT_BYTES:
         _KEPT[key] = filters, filters.nbytes
-        while len(_KEPT) > 1 and sum(size for _, size in _KEPT.values()) > _KEPT_BYTES:
+        while sum(size for _, size in _KEPT.values()) > _KEPT_BYTES:
             _KEPT.popitem(last=False)
-    return _KEPT[key][0]
+    return filters

@@ -48,7 +48,9 @@ def scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     scale, shift = scale.flatten(), shift.flatten()
     zero, one = scale.new_zeros(len(scale)), scale.new_ones(len(scale))
     rows = x.reshape(-1, len(scale), *x.shape[2:])
-    return functional.batch_norm(rows, zero, one, scale, shift, False, 0.0, 0.0).view(x.shape)
+    y = functional.batch_norm(rows, zero, one, scale, shift, False, 0.0, 0.0)
+    # Not .view, from which a function with a derivative of its own gives what nothing may write over.
+    return torch.ops.aten._unsafe_view(y, x.shape)
 
 
 def normalised(
@@ -166,27 +168,40 @@ class _Normalised(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Any, ...]:
-        x, weight, bias, own, middle = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[:3]
-        slope = slopes[0]
-        if torch.is_grad_enabled() or not ordinary(slope):
-            given = [value for value, needed in zip((x, weight, bias), wanted, strict=True) if needed]
-            with torch.enable_grad():
-                out = _by_formula(x, weight, bias, *ctx.settings)[0]
-                found = iter(torch.autograd.grad(out, given, slope, create_graph=torch.is_grad_enabled()))
-            return *(next(found) if needed else None for needed in wanted), None, None, None, None
-        moments, groups, _, over_batch = ctx.settings
-        rows = x.flatten(2) if over_batch else x.flatten(0, 1).flatten(1)[None]
-        steep = slope.reshape(rows.shape)
-        sums, along = (each.view(own.shape) for each in _slopes(steep, rows, middle.flatten()))
-        weighed = own if weight is None else own * weight
-        positions = rows.shape[0] * rows.shape[2]
-        inner = along if weight is None else along * weight
-        factor = -moments.scales(moments.means(inner, groups), groups) * own**3 / positions
-        back = moments.shifts(moments.centres(sums * weighed, groups), groups) / positions
-        shift = -(back + factor * middle)
-        dx = scaled(slope, weighed, shift).view(rows.shape).addcmul_(rows, factor.view(-1, 1)).view(x.shape)
-        dw, db = along * own, sums
-        if not over_batch:
-            dw, db = dw.sum(0), db.sum(0)
-        return dx, (dw if wanted[1] else None), (db if wanted[2] else None), None, None, None, None
+        again = torch.is_grad_enabled()
+        with torch.autocast(slopes[0].device.type, enabled=False):
+            if not again and ordinary(slopes[0]):
+                found = _derived(ctx, slopes[0])
+            else:
+                found = _derived_by_formula(ctx, slopes[0], again)
+        return *found, None, None, None, None
+
+
+def _derived(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    """The derivatives in x, weight and bias."""
+    x, weight, _, own, middle = ctx.saved_tensors
+    moments, groups, _, over_batch = ctx.settings
+    rows = x.flatten(2) if over_batch else x.flatten(0, 1).flatten(1)[None]
+    steep = slope.reshape(rows.shape)
+    sums, along = (each.view(own.shape) for each in _slopes(steep, rows, middle.flatten()))
+    weighed = own if weight is None else own * weight
+    positions = rows.shape[0] * rows.shape[2]
+    inner = along if weight is None else along * weight
+    factor = -moments.scales(moments.means(inner, groups), groups) * own**3 / positions
+    back = moments.shifts(moments.centres(sums * weighed, groups), groups) / positions
+    shift = -(back + factor * middle)
+    dx = scaled(slope, weighed, shift).view(rows.shape).addcmul_(rows, factor.view(-1, 1)).view(x.shape)
+    dw, db = along * own, sums
+    if not over_batch:
+        dw, db = dw.sum(0), db.sum(0)
+    return dx, (dw if ctx.needs_input_grad[1] else None), (db if ctx.needs_input_grad[2] else None)
+
+
+def _derived_by_formula(ctx: Any, slope: Tensor, again: bool) -> tuple[Tensor | None, ...]:
+    """The same, for slopes that are no ordinary tensors, and to be derived again."""
+    given, wanted = ctx.saved_tensors[:3], ctx.needs_input_grad[:3]
+    asked = [value for value, needed in zip(given, wanted, strict=True) if needed]
+    with torch.enable_grad():
+        out = _by_formula(*given, *ctx.settings)[0]
+        found = iter(torch.autograd.grad(out, asked, slope, create_graph=again))
+    return tuple(next(found) if needed else None for needed in wanted)

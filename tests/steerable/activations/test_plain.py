@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from equigen.steerable.activations.fields import Fields, joined
 from equigen.steerable.activations.plain import PlainGate, PlainNorm, PlainSampled
@@ -12,7 +13,7 @@ from equigen.steerable.activations.plain import PlainGate, PlainNorm, PlainSampl
 FIELDS = [Fields(0, 2, 1, invariant=True), Fields(2, 1, 2)]
 
 
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     "make",
     [
         lambda act: PlainSampled(FIELDS, [(), (torch.eye(2).double(), torch.eye(2).double())], act),
@@ -21,14 +22,22 @@ FIELDS = [Fields(0, 2, 1, invariant=True), Fields(2, 1, 2)]
     ],
     ids=["sampled", "norm", "gate"],
 )
-def test_functions_that_work_in_place_give_the_same(make):
+IN_PLACE = [nn.ReLU(inplace=True), lambda v: v.relu_(), torch.relu_, lambda v: functional.relu(v, inplace=True)]
+
+
+@EACH
+@pytest.mark.parametrize("in_place", IN_PLACE, ids=["module", "method", "function", "argument"])
+def test_functions_that_work_in_place_give_the_same(make, in_place):
     x = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     given = x.clone().requires_grad_()
     slopes = []
-    for act in (nn.ReLU(), nn.ReLU(inplace=True)):
+    for act in (nn.ReLU(), in_place):
         moved = given * 1.0
         out = make(act)(moved)
         slopes.append(torch.autograd.grad(out.square().sum(), given)[0])
+        assert torch.equal(moved.detach(), x)
+        with torch.no_grad():
+            assert torch.equal(make(act)(moved), out)
         assert torch.equal(moved.detach(), x)
     assert torch.equal(*slopes)
 

@@ -9,8 +9,9 @@ from torch import nn
 from equigen.steerable.activations import sampled
 from equigen.steerable.activations.fields import Fields
 from equigen.steerable.activations.in_place import act_in_place, pull_back
+from equigen.steerable.activations.known import may_be_repeated
 from equigen.steerable.activations.plain import PlainSampled
-from equigen.steerable.activations.sampled import act_by_formula, act_on_samples, may_be_repeated
+from equigen.steerable.activations.sampled import act_by_formula, act_on_samples
 
 FUNCTIONS = [nn.SiLU(), nn.ELU(0.7), nn.ReLU(), nn.ReLU(inplace=True), nn.GELU(), torch.tanh, torch.square]
 EACH = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
@@ -103,12 +104,11 @@ def test_what_an_activation_learns_gets_its_gradient():
     learned = Learned()
     table = terms()[0]
     for function in (learned, lambda x: learned(x)):
-        assert not may_be_repeated(function, learned.slope)
+        assert not may_be_repeated(function)
         learned.zero_grad()
         layer = PlainSampled([Fields(0, 3, 3)], [table[1:]], function).double()
         layer(noise(2, 9, 2, 2)).sum().backward()
         assert abs(float(learned.slope.grad)) > 1e-3
-    assert may_be_repeated(nn.SiLU(), learned.slope)
 
 
 def test_hooks_see_all_samples():
@@ -117,6 +117,83 @@ def test_hooks_see_all_samples():
     function.register_forward_hook(lambda module, given, out: seen.append(out.numel()))
     layer(noise(2, 9, 2, 2))
     assert seen == [2 * 3 * 5 * 4]
+
+
+def layer_of(function):
+    return PlainSampled([Fields(0, 3, 3)], [terms()[0][1:]], function).double()
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["alone", "in a sequence"])
+@pytest.mark.parametrize(
+    "register",
+    [
+        lambda act, call: act.register_full_backward_hook(lambda *given: call()),
+        lambda act, call: act.register_full_backward_pre_hook(lambda *given: call()),
+        lambda act, call: act.register_forward_pre_hook(lambda *given: call()),
+        lambda act, call: nn.modules.module.register_module_full_backward_hook(
+            lambda module, *given: call() if module is act else None
+        ),
+    ],
+    ids=["backward", "before backward", "before forward", "global backward"],
+)
+def test_hooks_are_called_once_a_step(nested, register):
+    function, calls = nn.SiLU(), []
+    layer = layer_of(nn.Sequential(function) if nested else function)
+    handle = register(function, lambda: calls.append(1))
+    try:
+        layer(noise(2, 9, 2, 2).requires_grad_()).sum().backward()
+    finally:
+        handle.remove()
+    assert calls == [1]
+
+
+class Stateful(nn.Module):
+    """A function of a number that counts its calls and the elements it is given, and depends on the mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(2, dtype=torch.long))
+
+    def forward(self, x):
+        self.seen += torch.tensor([1, x.numel()])
+        return torch.tanh(x) if self.training else torch.sin(x)
+
+
+def test_an_activation_with_a_state_is_called_once():
+    layer = layer_of(Stateful())
+    layer(noise(2, 9, 2, 2).requires_grad_()).sum().backward()
+    assert layer.activation.seen.tolist() == [1, 2 * 3 * 5 * 4]
+
+
+@pytest.mark.parametrize("kind", ["mode", "setting"])
+def test_the_derivative_is_that_of_the_function_as_it_was(kind):
+    function = Stateful() if kind == "mode" else nn.ELU(0.7)
+    layer, x = layer_of(function), noise(2, 9, 2, 2)
+
+    def gradient(change):
+        given = x.clone().requires_grad_()
+        y = layer(given)
+        if change:
+            layer.eval()
+            function.alpha = 3.0
+        y.sum().backward()
+        return given.grad
+
+    expected, found = gradient(False), gradient(True)
+    assert torch.equal(found, expected)
+    assert not torch.allclose(gradient(False), expected, atol=1e-3)  # the change does make a difference
+
+
+def test_a_derivative_under_autocast_is_not_rounded():
+    layer, x = layer_of(nn.SiLU()).float(), noise(2, 9, 2, 2).float()
+    found = []
+    for low in (False, True):
+        given = x.clone().requires_grad_()
+        y = layer(given).square().sum()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            y.backward()
+        found.append(given.grad)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)
 
 
 def test_samples_are_not_kept():

@@ -36,11 +36,13 @@ def test_filters_asked_for_longest_ago_are_forgotten_first(monkeypatch):
     monkeypatch.setattr(basis_module, "_KEPT_BYTES", 200_000)
     for kernel_size in (5, 3, 2, 5, 4):  # 320, 41, 8, 320 and 131 kB
         filters = GridBasis().filters(rep, rep, kernel_size)
-    assert [key[-1] for key in kept] == [4]
+    assert [key[-1] for key in kept] == [3, 2, 4]  # 5 alone is larger than all that is kept
     GridBasis().filters(rep, rep, 3)
     assert GridBasis().filters(rep, rep, 4) is filters
-    GridBasis().filters(rep, rep, 6)
-    assert [key[-1] for key in kept] == [6]  # alone larger than all that is kept
+    assert [key[-1] for key in kept] == [2, 3, 4]
+    monkeypatch.setattr(basis_module, "_KEPT_BYTES", 180_000)
+    GridBasis().filters(rep, rep, 1)
+    assert [key[-1] for key in kept] == [3, 4, 1]
 
 
 def test_bases_of_other_settings_share_nothing():

@@ -9,6 +9,8 @@ from equigen.groups.plane_groups import O2, SO2
 from equigen.steerable.field_type import FieldType
 from equigen.steerable.norms import normalised as module
 from equigen.steerable.norms.batch_norm import BatchNorm
+from equigen.steerable.norms.group_norm import GroupNorm
+from equigen.steerable.norms.instance_norm import InstanceNorm
 from equigen.steerable.norms.normalised import normalised, scaled
 from tests.steerable.norms.fields import TYPES, noise, shaken
 
@@ -70,6 +72,38 @@ def test_it_can_be_derived_twice(over_batch):
         return normalised(x, moments, groups, eps, weight, bias, over_batch=over_batch)[0]
 
     assert torch.autograd.gradgradcheck(run, (x, weight, bias))
+
+
+@pytest.mark.parametrize("make", [BatchNorm, lambda t: GroupNorm(t, 1), InstanceNorm], ids=["batch", "group", "item"])
+@pytest.mark.parametrize("training", [True, False])
+def test_what_follows_may_write_over_it(make, training):
+    """An activation in place, and the sum of a residual block."""
+    in_type = TYPES["mixed"]
+    layer = shaken(make(in_type)).train(training)
+    x = noise(in_type)
+    found = []
+    for apart in (True, False):
+        given = x.clone().requires_grad_()
+        y = layer(given)
+        y = torch.relu(y + given) if apart else y.add_(given).relu_()
+        y.square().sum().backward()
+        found.append((y.detach(), given.grad))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("make", [BatchNorm, lambda t: GroupNorm(t, 1), InstanceNorm], ids=["batch", "group", "item"])
+def test_a_derivative_under_autocast_is_the_same(make):
+    in_type = TYPES["mixed"]
+    layer, x = make(in_type), noise(in_type).float()
+    found = []
+    for low in (False, True):
+        given = x.clone().requires_grad_()
+        y = layer(given).pow(3).sum()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            y.backward()
+        found.append(given.grad)
+    assert torch.equal(*found)
 
 
 def test_a_large_mean_does_not_cancel_in_the_moments():

@@ -1,31 +1,33 @@
 """How fast are two steerable convolutions with norm and activation, beside plain ones of as many channels?
 
-    python -m benchmarks.steerable --out benchmarks/results/steerable.json            # the whole table: 3 hours
+    python -m benchmarks.steerable --out benchmarks/results/steerable.json            # the whole table: about an hour
     python -m benchmarks.steerable --quick                                            # a sample of its cells: minutes
 
 A training step is the forward pass, the mean of squares, gradients and a step of Adam; an inference is the forward pass
 of the same network in evaluation. The plain network is twice nn.Conv2d, nn.BatchNorm2d, nn.SiLU. All networks of a cell
-take their turns one after the other; ratios are those of a round. A round begins while the budget of the cell is not
-spent, two at least. What is measured is written after every cell, and a run that finds its file goes on behind it.
+take their turns one after the other, and another one begins in each round; ratios are those of a round. A round begins
+while the budget of the cell is not spent; there are 5 at least, 3 where a step of the plain network takes over 1
+second, 2 where it takes over 5. What is measured is written after every cell, and a run that finds its file goes on
+behind it, if it was asked the same.
+
+The batch is 64. On a processor it is 8 (marked *) where a convolution of 64 is over 3.5e11 operations. What a steerable
+layer does to its weights (expanding the filter, and Adam) does not grow with the batch, so a ratio at 8 is no smaller
+than that at 64 but for the noise: one cell is measured at both.
 
 Beside the times stand the errors achieved in float32: that of commuting with a quarter turn, and the distance to the
-plain module that the network hands out. Peak memory is that of training steps in a process of its own (Linux), tables
-of the basis included, over what the process held before the network was built.
+plain module that the network hands out. Peak memory is that of benchmarks/steerable_memory.py, on processors.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import itertools
 import json
 import math
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,70 +35,32 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measure import clock, machine
-from equigen.groups import plane_group
-from equigen.steerable import BatchNorm, FieldType, FourierActivation, Pointwise, SteerableConv2d
+from benchmarks.steerable_memory import memory
+from benchmarks.steerable_networks import (
+    BATCH,
+    FOURIER,
+    NAMES,
+    REGULAR,
+    Cell,
+    fields_of,
+    inferrer,
+    network,
+    products,
+    trainer,
+)
 
-CHANNELS, KERNELS, MAPS, BATCH = (64, 192, 448), (3, 5, 7), (14, 29, 56), 64
-REGULAR, FOURIER = ("C4", "C8", "C16", "D4"), ("SO2", "O2")
-QUICK = [(64, 3, 14), (64, 3, 29), (64, 7, 14), (192, 3, 14), (192, 5, 14), (448, 3, 14)]
+CHANNELS, KERNELS, MAPS = (64, 192, 448), (3, 5, 7), (14, 29, 56)
+SMALL_BATCH, LARGEST_FOR_BATCH = 8, 3.5e11
+BOTH_BATCHES: Cell = (192, 3, 29)
+QUICK: list[Cell] = [(64, 3, 14), (64, 3, 29), (64, 7, 14), (192, 3, 14), (192, 5, 14), (448, 3, 14)]
+KINDS = (("regular", REGULAR), ("Fourier", FOURIER))
 PROMISED = {
-    "training regular": 1.05,
-    "training Fourier": 1.4,
-    "inference regular": 1.05,
-    "inference Fourier": 1.25,
-    "memory regular": 1.15,
+    "training regular": {"geometric_mean": 1.05, "largest": 1.2},
+    "training Fourier": {"geometric_mean": 1.4},
+    "inference regular": {"geometric_mean": 1.05},
+    "inference Fourier": {"geometric_mean": 1.25},
+    "memory regular": {"largest": 1.15},
 }
-LONGEST_FOR_MEMORY = 30.0
-
-
-def fields_of(name: str, channels: int) -> FieldType:
-    """Fields of that many channels: regular ones, or functions up to frequency 3 and scalars for the rest."""
-    group = plane_group(name)
-    if name in REGULAR:
-        return FieldType(group, f"{channels // group.order}xregular")
-    count, rest = divmod(channels, 7 if name == "SO2" else 14)
-    return FieldType(group, f"{count}xregular(3)" + (f" + {rest}x0e" if rest else ""))
-
-
-def network(name: str, channels: int, kernel: int) -> nn.Sequential:
-    """Twice a convolution that keeps the size, a norm over the batch and the activation."""
-    settings: dict[str, Any] = {"padding": kernel // 2, "bias": False}
-    if name == "plain":
-        blocks = [
-            (nn.Conv2d(channels, channels, kernel, **settings), nn.BatchNorm2d(channels), nn.SiLU()) for _ in range(2)
-        ]
-        return nn.Sequential(*itertools.chain(*blocks))
-    fields = fields_of(name, channels)
-    act = Pointwise if name in REGULAR else FourierActivation
-    blocks = [
-        (SteerableConv2d(fields, fields, kernel, **settings), BatchNorm(fields), act(fields, nn.SiLU()))
-        for _ in range(2)
-    ]
-    return nn.Sequential(*itertools.chain(*blocks))
-
-
-def trainer(module: nn.Module, x: Tensor, low: bool) -> Callable[[], None]:
-    """One step of training, as a function to be timed."""
-    adam = torch.optim.Adam(module.parameters(), lr=1e-4)
-
-    def step() -> None:
-        adam.zero_grad()
-        with torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext():
-            loss = module(x).square().mean()
-        loss.backward()
-        adam.step()
-
-    return step
-
-
-def inferrer(module: nn.Module, x: Tensor, low: bool) -> Callable[[], None]:
-    """One forward pass without derivative."""
-
-    def run() -> None:
-        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16) if low else nullcontext():
-            module(x)
-
-    return run
 
 
 def errors(name: str, module: nn.Sequential, channels: int, size: int) -> dict[str, float]:
@@ -117,119 +81,119 @@ def errors(name: str, module: nn.Sequential, channels: int, size: int) -> dict[s
     return {"quarter_turn": float(apart[0]), "plain_module": float(apart[1])}
 
 
-def rounds(pieces: dict[str, Callable[[], None]], device: str, budget: float) -> dict[str, list[float]]:
-    """Seconds of each piece in turn, for as many rounds as begin within the budget, two at least."""
+def rounds(
+    pieces: Mapping[str, Callable[[], object]], budget: float, clocked: Callable[[Callable[[], object]], float]
+) -> dict[str, list[float]]:
+    """Seconds of each piece in turn, another one first in each round, for as many rounds as begin within the budget."""
     seconds: dict[str, list[float]] = {name: [] for name in pieces}
-    start = time.perf_counter()
-    while len(seconds["plain"]) < 2 or (time.perf_counter() - start < budget and len(seconds["plain"]) < 200):
-        for name, work in pieces.items():
-            seconds[name].append(clock(work, device))
+    names, start, least = list(pieces), time.perf_counter(), 1
+    while (done := len(seconds["plain"])) < least or (time.perf_counter() - start < budget and done < 200):
+        first = done % len(names)
+        for name in names[first:] + names[:first]:
+            seconds[name].append(clocked(pieces[name]))
+        plain = min(seconds["plain"])
+        least = 5 if plain < 1 else 3 if plain < 5 else 2
     return seconds
 
 
 def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """Median and least of the plain network in milliseconds, and of the others over it, round by round."""
+    """Median and least of the plain network in milliseconds, and of the others over it, round by round.
+
+    The spread is that of the quartiles over the rounds, or from the least to the largest where there are under 4.
+    """
     plain = seconds["plain"]
     found: dict[str, Any] = {"rounds": len(plain)}
     found["plain_ms"] = {"median": statistics.median(plain) * 1e3, "least": min(plain) * 1e3}
     for name, each in seconds.items():
         if name != "plain":
-            paired = statistics.median(a / b for a, b in zip(each, plain, strict=True))
-            found[name] = {"median": paired, "least": min(each) / min(plain)}
+            paired = sorted(a / b for a, b in zip(each, plain, strict=True))
+            low, middle, high = paired[0], statistics.median(paired), paired[-1]
+            if len(paired) >= 4:
+                low, _, high = statistics.quantiles(paired, n=4)
+            found[name] = {"median": middle, "spread": [low, high], "least": min(each) / min(plain)}
     return found
 
 
-def memory(names: tuple[str, ...], cell: tuple[int, int, int]) -> dict[str, Any]:
-    """Peak memory of a training step, each network in a process of its own: mebibytes, and ratios to the plain one."""
-    found: dict[str, Any] = {}
-    for name in names:
-        words = [sys.executable, "-m", "benchmarks.steerable", "--peak", name, *map(str, cell)]
-        found[name] = float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return {"plain_mib": found["plain"]} | {name: found[name] / found["plain"] for name in names if name != "plain"}
+def batch_of(cell: Cell, device: str) -> int:
+    """How many items a cell is measured at."""
+    return BATCH if device != "cpu" or products(cell) <= LARGEST_FOR_BATCH else SMALL_BATCH
 
 
-def print_peak(name: str, channels: int, kernel: int, size: int) -> None:
-    """Print the peak memory of a training step of one network in this process, in mebibytes."""
-    x = torch.randn(BATCH, channels, size, size)
-    trainer(network(name, 16 * 7, 3), torch.randn(2, 16 * 7, 8, 8), False)()  # what torch loads at first use
-    before = _kibibytes("VmRSS")
-    step = trainer(network(name, channels, kernel), x, False)
-    ctypes.CDLL(None).malloc_trim(0)  # building a basis takes memory too, once: it is handed back, and
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    step()
-    step()
-    print((_kibibytes("VmHWM") - before) / 1024)
-
-
-def _kibibytes(name: str) -> int:
-    """A line of /proc/self/status: resident memory now (VmRSS), or at its highest (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(name)))
-
-
-def measured(cell: tuple[int, int, int], given: argparse.Namespace) -> dict[str, Any]:
-    """All that is measured of one cell."""
+def measured(cell: Cell, batch: int, given: argparse.Namespace) -> dict[str, Any]:
+    """All that is measured of one cell but its memory."""
     channels, kernel, size = cell
-    names = ("plain", *REGULAR, *FOURIER)
     torch.manual_seed(0)
-    x = torch.randn(BATCH, channels, size, size, device=given.device)
-    modules = {name: network(name, channels, kernel).to(given.device) for name in names}
-    row: dict[str, Any] = {"channels": channels, "kernel": kernel, "map": size}
+    x = torch.randn(batch, channels, size, size, device=given.device)
+    modules = {name: network(name, channels, kernel).to(given.device) for name in NAMES}
+    row: dict[str, Any] = {"channels": channels, "kernel": kernel, "map": size, "batch": batch}
     row["errors"] = {name: errors(name, module, channels, size) for name, module in modules.items() if name != "plain"}
     if given.compile:
         for module in modules.values():
             module.compile()
+    # The first call is not counted: torch plans and allocates. Where calls are long, few items are enough for it.
+    first = x if given.compile or given.device != "cpu" or products(cell, batch) < 1e10 else x[:1]
     for mode, kind in (("training", trainer), ("inference", inferrer)):
-        for module in modules.values():
-            module.train(mode == "training")
-        few = x if given.compile else x[:2]
-        pieces = {}
+        pieces: dict[str, Callable[[], object]] = {}
         for name, module in modules.items():
-            kind(module, few, given.bf16)()  # the first call is not counted: torch plans and allocates
-            pieces[name] = kind(module, x, given.bf16)
-        row[mode] = compared(rounds(pieces, given.device, given.budget))
-    if given.device == "cpu" and row["training"]["plain_ms"]["median"] < 1e3 * LONGEST_FOR_MEMORY:
-        row["memory"] = memory(names, cell)
+            module.train(mode == "training")
+            work = kind(module, given.bf16)
+            work(first)
+            pieces[name] = partial(work, x)
+        row[mode] = compared(rounds(pieces, given.budget, partial(clock, device=given.device)))
     return row
 
 
 def summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Geometric mean and largest of the ratios over all cells, beside what is promised, and the largest errors."""
-    found: dict[str, Any] = {"cells": len(rows)}
-    for mode, (kind, names) in itertools.product(
-        ("training", "inference", "memory"), (("regular", REGULAR), ("Fourier", FOURIER))
-    ):
-        ratios = [row[mode][name] for row in rows if mode in row for name in names]
-        for way in ("median", "least") if mode != "memory" else (None,):
-            each = ratios if way is None else [ratio[way] for ratio in ratios]
-            if each:
-                title = f"{mode} {kind}"
-                found[title if way is None else f"{title}, {way}"] = {
-                    "geometric_mean": statistics.geometric_mean(each),
-                    "largest": max(each),
-                    "promised": PROMISED.get(title),
+    """Geometric mean and largest of the ratios over the cells, beside what is promised, and the largest errors."""
+    found: dict[str, Any] = {}
+    for mode, (kind, names) in itertools.product(("training", "inference", "memory"), KINDS):
+        cells = [row[mode] for row in rows if row.get(mode) is not None]
+        for way in ("median", "least") if mode != "memory" else ("",):
+            ratios = [cell[name][way] if way else cell[name] for cell in cells for name in names]
+            if ratios:
+                found[f"{mode} {kind}{way and ', '}{way}"] = {
+                    "cells": f"{len(cells)} of {len(rows)}",
+                    "geometric_mean": statistics.geometric_mean(ratios),
+                    "largest": max(ratios),
+                    "promised": PROMISED.get(f"{mode} {kind}"),
                 }
     for error in ("quarter_turn", "plain_module"):
-        found[f"largest_error_{error}"] = max(each[error] for row in rows for each in row["errors"].values())
+        each = [network[error] for row in rows for network in row["errors"].values()]
+        found[f"largest_error_{error}"] = max(each, default=None)
     return found
 
 
 def told(row: dict[str, Any]) -> str:
-    """One cell in one line for each mode."""
+    """One cell in a line for each mode: medians, and in brackets their spread over the rounds."""
+    cell = f"{row['channels']:4d} channels, {row['kernel']}x{row['kernel']}, {row['map']:2d} pixels"
+    mark = " " if row["batch"] == BATCH else "*"
     lines = []
     for mode in ("training", "inference"):
         part = row[mode]
-        ratios = "  ".join(f"{name} {part[name]['median']:.3f}" for name in (*REGULAR, *FOURIER))
-        lines.append(
-            f"{row['channels']:4d} channels, {row['kernel']}x{row['kernel']}, {row['map']:2d} pixels, {mode:9s}: "
-            f"plain {part['plain_ms']['median']:8.1f} ms   {ratios}   ({part['rounds']} rounds)"
-        )
-    if "memory" in row:
+        each = {name: (part[name]["median"], *part[name]["spread"]) for name in (*REGULAR, *FOURIER)}
+        ratios = "  ".join(f"{name} {middle:.3f} ({low:.2f}-{high:.2f})" for name, (middle, low, high) in each.items())
+        plain = f"plain {part['plain_ms']['median']:8.1f} ms"
+        lines.append(f"{cell}, {mode:9s}: batch {row['batch']:2d}{mark} {plain}  {ratios}   {part['rounds']} rounds")
+    if row.get("memory") is not None:
         ratios = "  ".join(f"{name} {row['memory'][name]:.3f}" for name in (*REGULAR, *FOURIER))
-        lines.append(f"{'':33s}memory   : plain {row['memory']['plain_mib']:8.1f} MiB  {ratios}")
+        lines.append(f"{cell}, memory   : batch {BATCH}  plain {row['memory']['plain_mib']:7.1f} MiB  {ratios}")
     worst = {kind: max(each[kind] for each in row["errors"].values()) for kind in ("quarter_turn", "plain_module")}
-    lines.append(f"{'':33s}errors   : " + ", ".join(f"{kind} {value:.1e}" for kind, value in worst.items()))
-    return "\n".join(lines)
+    return "\n".join(
+        [*lines, f"{cell}, errors   : " + ", ".join(f"{kind} {value:.1e}" for kind, value in worst.items())]
+    )
+
+
+def begun(out: Path | None, asked: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The rows that a run which was asked the same has finished already."""
+    if out is None or not out.exists():
+        return {"rows": [], "beside": []}
+    found = json.loads(out.read_text())
+    there = found.get("asked", {})
+    other = [key for key in {**asked, **there} if asked.get(key) != there.get(key)]
+    if other:
+        said = ", ".join(f"{key} {there.get(key)!r} there and {asked.get(key)!r} here" for key in other)
+        raise SystemExit(f"{out} holds another measurement ({said}): give another file, or move it away.")
+    return {"rows": found["rows"], "beside": found["beside"]}
 
 
 def options() -> argparse.Namespace:
@@ -237,36 +201,38 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--budget", type=float, default=40.0, help="seconds after which a cell begins no new round")
+    parser.add_argument("--budget", type=float, default=25.0, help="seconds after which a cell begins no new round")
     parser.add_argument("--quick", action="store_true", help="a sample of the cells, 5 seconds each")
     parser.add_argument("--bf16", action="store_true", help="under autocast to bfloat16")
     parser.add_argument("--compile", action="store_true", help="behind torch.compile")
-    parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     given = options()
-    if given.peak:
-        print_peak(given.peak[0], *map(int, given.peak[1:]))
-        return
     given.budget = 5.0 if given.quick else given.budget
-    every = sorted(itertools.product(CHANNELS, KERNELS, MAPS), key=lambda cell: (cell[0] * cell[1] * cell[2]) ** 2)
-    rows: list[dict[str, Any]] = []
-    if given.out is not None and given.out.exists():
-        rows = json.loads(given.out.read_text())["rows"]
-    done = {(row["channels"], row["kernel"], row["map"]) for row in rows}
-    for cell in QUICK if given.quick else every:
-        if cell in done:
+    here = machine(given.device)
+    asked = {key: value for key, value in vars(given).items() if key != "out"} | {"batches": [BATCH, SMALL_BATCH]}
+    asked |= {key: here[key] for key in ("device", "threads", "torch")} | {"on": given.device}
+    result: dict[str, Any] = {"question": (__doc__ or "").splitlines()[0], "machine": here, "asked": asked}
+    result |= {"summary": {}, **begun(given.out, asked)}
+    table = QUICK if given.quick else list(itertools.product(CHANNELS, KERNELS, MAPS))
+    work = [(cell, batch_of(cell, given.device), "rows") for cell in table]
+    if not given.quick and given.device == "cpu":
+        work.append((BOTH_BATCHES, SMALL_BATCH, "beside"))
+    for cell, batch, place in sorted(work, key=lambda one: products(*one[:2])):
+        if any((row["channels"], row["kernel"], row["map"]) == cell for row in result[place]):
             continue
-        rows.append(measured(cell, given))
-        print(told(rows[-1]), flush=True)
-        settings = {"batch": BATCH, "budget_s": given.budget, "bf16": given.bf16, "compile": given.compile}
-        result = {"question": (__doc__ or "").splitlines()[0], "machine": machine(given.device), **settings}
+        row = measured(cell, batch, given)
+        if place == "rows":
+            row["memory"] = memory(cell) if given.device == "cpu" else None
+        result[place].append(row)
+        print(told(row), flush=True)
+        result["summary"] = summed(result["rows"])
         if given.out is not None:
             given.out.parent.mkdir(parents=True, exist_ok=True)
-            given.out.write_text(json.dumps(result | {"summary": summed(rows), "rows": rows}, indent=2) + "\n")
-    print(json.dumps(summed(rows), indent=2))
+            given.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(summed(result["rows"]), indent=2))
 
 
 if __name__ == "__main__":

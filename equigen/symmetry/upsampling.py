@@ -1,6 +1,7 @@
 """Finer grids for images: the trigonometric polynomial through the pixels, read at more places of the same frame.
 
-A row of n pixels, with centres u_j = j - (n - 1)/2, has one interpolant of period n without frequencies above n/2,
+A row of n pixels, with centres u_j = j - (n - 1)/2, has one interpolant of period n without frequencies above n/2 and,
+where n is even, without the wave cos(pi v), which is 0 at all centres,
 
     f(v) = sum_j x_j D(v - u_j),      D(t) = (1/n) sum_{|k| <= n/2} w_k cos(2 pi k t / n),
 
@@ -39,7 +40,8 @@ def upsampled(x: Tensor, size: int) -> Tensor:
         TypeError: images that are not floating-point numbers.
         ValueError: no batch of square images, or a size below theirs.
 
-    Error: none but rounding for images without frequencies above n/2; quarter turns and flips commute with it up to
+    Error: none but rounding for images without frequencies of n/2 or more; at n/2 only the part that the pixels see
+        comes back, sin(pi v) and not cos(pi v) in centred pixels v. Quarter turns and flips commute with it up to
         rounding. Computed in float64 for float64, else in float32.
 
     Example:

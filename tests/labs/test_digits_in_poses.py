@@ -11,6 +11,7 @@ from torch import nn
 from equigen.data.loading import load
 from equigen.labs.digits_in_poses import accuracy, interpolation_error, logits_at, posed_digits, poses, trained
 from equigen.symmetry.rotation import disk_mask, rotate
+from equigen.symmetry.upsampling import upsampled
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,30 @@ def test_other_sizes_hold_the_same_picture(size, data):
     assert torch.allclose(other.test.mean((1, 2, 3)), data.test.mean((1, 2, 3)), rtol=0.02)
 
 
+def angles_between(upright: torch.Tensor, turned: torch.Tensor) -> torch.Tensor:
+    """By which angle each image was turned, to 2 degrees: where it is most alike."""
+    candidates = poses(180)
+    alike = torch.stack([(rotate(upright, float(angle)) * turned).sum((1, 2, 3)) for angle in candidates])
+    return candidates[alike.argmax(0)]
+
+
+def uniform_on_the_turn(angles: torch.Tensor) -> bool:
+    """Whether angles are spread over the whole turn: none of the first four waves has a mean beyond chance."""
+    means = torch.stack([torch.exp(1j * k * angles).mean().abs() for k in (1, 2, 3, 4)])
+    return float(means.max()) < 2.6 / math.sqrt(len(angles))  # exceeded by chance once in 200
+
+
+def test_training_poses_are_uniform_over_the_whole_turn(data):
+    raw = load("digits").split(seed=0)[0].x[:96].double()
+    upright = upsampled(nn.functional.pad(raw, (2, 2, 2, 2)), 29) * disk_mask(29, 29, dtype=torch.float64)
+    found = angles_between(upright, data.train.double())
+    back = rotate(data.train.double(), -found)
+    assert float((back - upright).norm() / upright.norm()) < 0.06  # they are these images, turned
+    assert uniform_on_the_turn(found)
+    assert not uniform_on_the_turn(found / 2)  # the fault: half a turn
+    assert not uniform_on_the_turn(found * 0)
+
+
 def test_poses_are_the_image_s_own_whatever_the_limit(data):
     assert torch.equal(posed_digits(train=8, test=2).train, data.train[:8])
     assert not torch.equal(posed_digits(train=8, test=2, seed=1).train, data.train[:8])
@@ -91,20 +116,52 @@ def test_the_first_step_is_adam_s(data):
     assert torch.allclose(step, -rate * share * slope.sign()[large], rtol=1e-2)
 
 
+def test_the_rate_rises_and_falls_to_zero(data, monkeypatch):
+    rates: list[float] = []
+    original = torch.optim.Adam.step
+
+    def spy(self: torch.optim.Adam) -> None:
+        rates.append(self.param_groups[0]["lr"])
+        original(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    trained(small(), data.train[:8], data.train_labels[:8], steps=20, batch_size=8, rate=0.02)
+    done = [(k + 0.5) / 20 for k in range(20)]
+    rising = [0.02 * part / 0.15 for part in done[:3]]
+    falling = [0.02 * math.cos(0.5 * math.pi * (part - 0.15) / 0.85) ** 2 for part in done[3:]]
+    assert rates == pytest.approx(rising + falling)
+    assert rates[0] < rates[1] < rates[2] < rates[3] == max(rates)
+    assert rates[-1] < 0.01 * max(rates)
+
+
+class Spy(nn.Module):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.seen = small(), []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(x.detach())
+        return self.network(x)
+
+
+def test_fresh_poses_are_uniform_over_the_whole_turn(data):
+    eye = data.test[3:4]
+    spy = Spy()
+    trained(spy, eye, data.test_labels[3:4], steps=96, batch_size=1, augmentation="rotations")
+    shown = torch.cat(spy.seen)
+    found = angles_between(eye.expand_as(shown), shown)
+    assert uniform_on_the_turn(found)
+    assert not uniform_on_the_turn(found / 2)  # the fault: half a turn
+
+
 def test_augmentation_shows_other_poses(data):
     seen: list[torch.Tensor] = []
-
-    class Spy(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = small()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            seen.append(x.detach())
-            return self.network(x)
-
     for augmentation in ("none", "rotations"):
-        trained(Spy(), data.train[:8], data.train_labels[:8], steps=2, batch_size=8, augmentation=augmentation)
+        spy = Spy()
+        trained(spy, data.train[:8], data.train_labels[:8], steps=2, batch_size=8, augmentation=augmentation)
+        seen += spy.seen
     plain, turned = seen[:2], seen[2:]
     order = plain[0].flatten(1).norm(dim=1).argsort(), plain[1].flatten(1).norm(dim=1).argsort()
     assert torch.equal(plain[0][order[0]], plain[1][order[1]])

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from matplotlib.figure import Figure
+from torch import Tensor
 
 from equigen.labs.digits_in_poses import posed_digits
 from equigen.labs.lab import Answer
+from equigen.labs.rotation_stability import figures
 from equigen.labs.rotation_stability.chapters import chapters
-from equigen.labs.rotation_stability.competitors import KINDS, Terms, untrained
-from equigen.labs.rotation_stability.concluding import concluded, estimate, most_stable, paragraph
+from equigen.labs.rotation_stability.competitors import Terms
+from equigen.labs.rotation_stability.concluding import concluded, estimate, most_stable, paragraph, spread
 from equigen.labs.rotation_stability.figures import changing
-from equigen.labs.rotation_stability.lab import RotationStability
 from equigen.labs.rotation_stability.measuring import (
     COARSE,
     FINE,
     Found,
     Network,
     Trial,
-    at_quarter_turns,
     changes_of_mind,
-    judged,
     moved,
 )
-from equigen.labs.writing import document, record
-from equigen.report.document import render_document
-from equigen.training.errors import ConfigError
+from equigen.labs.writing import document
+from equigen.report.document import Table, render_document
 
 DATA = posed_digits(train=4, test=40)
 PLAN = Terms(steps=1, batch_size=2, channels=8, images=20)
@@ -131,7 +130,7 @@ def test_the_error_of_a_mean_covers_trainings_and_images():
 def test_one_training_resolves_nothing():
     assert math.isinf(estimate(torch.rand(1, 9, generator=drawn(0))).error)
     alone = found(network("SO2", 0.0, seeds=1), network("plain", 0.9, seeds=1, quarters=BROKEN))
-    assert verdicts(alone)["SO(2) changes its mind less often than plain"] == "not resolved"
+    assert verdicts(alone)["SO(2) changes its mind less often than the plain network"] == "not resolved"
     text = paragraph(alone, concluded(alone))
     assert "One training of each cannot rank networks." in text
     assert "of images alone" in text
@@ -143,14 +142,16 @@ def test_one_training_resolves_nothing():
 def test_the_stabler_network_is_named_and_what_it_is_ahead_of(usual):
     decided = verdicts(usual)
     assert most_stable(usual).name == "SO2"
-    for other in ("C4", "C8", "plain", "plain, augmented"):
+    for other in ("C4", "C8", "the plain network", "the augmented plain network"):
         assert decided[f"SO(2) changes its mind less often than {other}"] == "yes"
     assert decided["augmentation makes the plain network more stable"] == "yes"
-    assert decided["C4 is more stable than the plain network with augmentation"] == "yes"
+    assert decided["C4 is more stable than the augmented plain network"] == "yes"
     assert decided["SO(2) tells more digits rightly than C4"] == "yes"
     text = paragraph(usual, concluded(usual))
-    assert text.startswith("Least often SO(2) changes its mind")
-    assert "Every steerable network is more stable than the augmented one." in text
+    assert text.startswith("SO(2) changes its mind least often")
+    assert "Every steerable network is more stable than the augmented plain network." in text
+    assert "those of the plain network move by 50 % and those of the augmented plain network move by 50 %" in text
+    assert "The augmented plain network tells more digits rightly than the plain network, by" in text
 
 
 def test_a_broken_network_turns_the_verdicts_round(usual):
@@ -162,16 +163,16 @@ def test_a_broken_network_turns_the_verdicts_round(usual):
         network("plain-augmented", 0.4, quarters=BROKEN),
     )
     decided = verdicts(swapped)
-    assert decided["plain changes its mind less often than SO(2)"] == "yes"
+    assert decided["the plain network changes its mind less often than SO(2)"] == "yes"
     assert decided["augmentation makes the plain network more stable"] == "no"
-    assert decided["C8 is more stable than the plain network with augmentation"] == "no"
+    assert decided["C8 is more stable than the augmented plain network"] == "no"
     assert decided["SO(2) tells more digits rightly than C4"] == "no"
     assert decided["SO(2): the logits are the same at quarter turns in double precision"] == "no"
     assert decided["C8: the logits move farther at 22.5 than at 45 degrees"] == "no"
     text = paragraph(swapped, concluded(swapped))
     assert "the logits of SO(2) are not the same, which is a fault" in text
     assert "does not make the plain network more stable" in text
-    assert "C4 is more stable than the augmented one" in text
+    assert "C4 is more stable than the augmented plain network and C8 and SO(2) are not more stable than it." in text
 
 
 def test_networks_that_differ_by_chance_alone_are_not_ranked():
@@ -179,6 +180,45 @@ def test_networks_that_differ_by_chance_alone_are_not_ranked():
     (claim,) = [one for one in concluded(level) if "changes its mind" in one.claim]
     assert claim.verdict == "not resolved"
     assert "is not told apart" in paragraph(level, concluded(level))
+
+
+def test_what_is_not_resolved_is_said_in_points():
+    level = found(network("C4", 0.3), network("plain-augmented", 0.3), network("plain", 0.3))
+    text = paragraph(level, concluded(level))
+    whether = re.findall(r"Whether (.*?) is not resolved: the difference is (\S+) ± (\S+) points", text)
+    claims = {claim: (float(gap), float(error)) for claim, gap, error in whether}
+    pair = (level["plain-augmented"].right - level["plain"].right).mean(1)
+    expected = (100 * estimate(pair).value, 100 * estimate(pair).error)
+    told = claims["the augmented plain network tells more digits rightly than the plain network"]
+    assert told == pytest.approx(expected, abs=0.051)
+    assert "against 0" not in text
+
+
+def test_accuracies_are_those_of_all_angles_and_their_spread_is_within_each_training():
+    upright, sides = network("SO2", 0.0), network("C4", 0.0)
+    asleep = (upright.labels + 1) % 10
+    rows = [upright.labels if k == 0 else asleep for k in range(COARSE)]
+    upright = replace(upright, trials=tuple(replace(one, told=torch.stack(rows)) for one in upright.trials))
+    rows = [torch.where(torch.arange(40) < 30, sides.labels, asleep) for _ in range(COARSE)]
+    sides = replace(sides, trials=tuple(replace(one, told=torch.stack(rows)) for one in sides.trials))
+    given = found(sides, upright)
+    (claim,) = [one for one in concluded(given) if one.claim == "SO(2) tells more digits rightly than C4"]
+    assert (claim.verdict, claim.measured) == ("no", pytest.approx(1 / COARSE - 0.75))
+    (table,) = [
+        part
+        for chapter in chapters(given, concluded(given))
+        for part in chapter.blocks
+        if isinstance(part, Table) and "spread of 16" in part.heading
+    ]
+    columns = [dict(zip(table.heading, row, strict=True)) for row in table.rows]
+    assert [row["spread of 16"] for row in columns] == ["0.00", "100.00"]
+    assert [(row["least"], row["largest"]) for row in columns] == [("75.00", "75.00"), ("0.00", "100.00")]
+
+
+def test_a_spread_that_other_trainings_even_out_is_a_spread():
+    waves = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)[:, :, None].expand(2, 2, 5)
+    assert spread(waves) == 1
+    assert float(waves.mean((0, 2)).max() - waves.mean((0, 2)).min()) == 0  # the fault: of the mean curve
 
 
 def test_the_period_of_the_logits_is_that_of_the_group(usual):
@@ -191,45 +231,6 @@ def test_networks_that_are_steady_to_the_last_pose_are_equal_and_not_ahead():
     sure = found(network("C4", 0.0), network("SO2", 0.0))
     assert [one.verdict for one in concluded(sure) if "changes its mind" in one.claim] == ["no"]
     assert "ahead of no other network" in paragraph(sure, concluded(sure))
-
-
-# --- real networks
-
-
-@pytest.mark.parametrize("name", ["C4", "D4", "SO2", "plain"])
-def test_logits_at_quarter_turns_are_the_same_where_a_group_holds_them(name):
-    fresh = untrained(KINDS[name], 29, 8, seed=0).eval()
-    got = at_quarter_turns(fresh, DATA.test[:3])
-    assert (got["float32"] < 1e-5) == (got["float64"] < 1e-11) == KINDS[name].steerable
-
-
-class _Corner(nn.Module):
-    """The fault: it knows which corner of the image is which."""
-
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x) + x[..., :14, :14].sum((1, 2, 3))[:, None]
-
-
-def test_a_layer_that_knows_where_it_is_is_found_at_quarter_turns():
-    body = untrained(KINDS["C4"], 29, 4, seed=0).eval()
-    data, plan = replace(DATA, test=DATA.test[:2]), replace(PLAN, images=1)
-    for network, verdict in ((body, "yes"), (_Corner(body), "no")):
-        got = judged(network, data, plan, 0, 0.0, torch.zeros(1))
-        one = Network("C4", 4, 1, (got,), DATA.test_labels[:2])
-        assert {c.verdict for c in concluded(found(one, one)) if "quarter turns" in c.claim} == {verdict}
-        assert (got.told.shape, got.fine.shape, float(got.moved[0].max())) == ((16, 2), (100, 1), 0.0)
-        assert (float(got.moved[4].max()) < 1e-5) == (verdict == "yes")
-        assert float(got.moved[2].min()) > 1e-3
-
-
-def test_all_networks_have_the_channels_that_were_asked_for_to_whole_fields():
-    for kind in KINDS.values():
-        width = untrained(kind, 29, 16, seed=0).trunk[1].out_type.size
-        assert abs(width - 16) <= kind.field / 2
 
 
 # --- the page
@@ -249,38 +250,25 @@ def test_the_page_is_whole():
     assert " nan" not in page
 
 
+@pytest.mark.parametrize("picture", ["logits_moved", "accuracies", "told_apart"])
+def test_all_that_was_measured_lies_in_its_picture(usual, picture, monkeypatch):
+    quiet = [replace(one, fine_moved=0.01 * one.fine_moved) for one in usual["C4"].trials]
+    given = found(replace(usual["C4"], trials=tuple(quiet)), *usual.networks[1:])
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "png", lambda figure: drawn.append(figure) or figures.canvas(1, 1))
+    monkeypatch.setattr(figures, "drawn_picture", lambda *given: given)
+    getattr(figures, picture)(given, "")
+    shown = [axes for axes in drawn[0].axes if axes.get_visible()]
+    assert len(shown) == (1 if picture == "told_apart" else 5)
+    for axes in shown:
+        low, high = axes.get_ylim()
+        heights = torch.cat([torch.from_numpy(np.asarray(line.get_ydata(), dtype=np.float64)) for line in axes.lines])
+        assert low <= float(heights.min()) <= float(heights.max()) <= high
+
+
 def test_the_digit_that_is_shown_is_one_over_which_minds_change(usual):
     sure = [replace(one, trials=(trial(0, 0.0), *one.trials[1:])) for one in usual.networks]
     told = sure[0].trials[0].told.clone()
     told[::2, 17] += 1
     sure[0] = replace(sure[0], trials=(replace(sure[0].trials[0], told=told), *sure[0].trials[1:]))
     assert changing(found(*sure)) == 17
-
-
-def test_the_lab_runs_and_keeps_what_it_measured():
-    stages: list[str] = []
-    small: dict[str, Any] = {"steps": 2, "batch_size": 2, "width": 4, "train": 8, "test": 2, "images": 2}
-    made = RotationStability(networks=("C4", "plain"), seeds=1, **small).run(stages.append)
-    assert stages[0] == "digits in random poses"
-    assert len(stages) == 4
-    numbers = record(made)["numbers"]
-    assert set(numbers["networks"]) == {"C4", "plain"}
-    assert len(numbers["networks"]["C4"]["accuracy at 100 angles"]) == 100
-    assert made["C4: the logits are the same at quarter turns in single"].verdict == "yes"
-    assert made["plain: the logits are the same at quarter turns in double"].verdict == "no"
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"networks": ["C4"]}, "two or more distinct names"),
-        ({"networks": ["C4", "C5"]}, "should be"),
-        ({"seeds": 0}, "greater than or equal to 1"),
-        ({"data": "cifar"}, "should be"),
-        ({"step": 3}, "did you mean 'steps'"),
-    ],
-)
-def test_impossible_settings_get_one_sentence(settings, words):
-    with pytest.raises(ConfigError, match=words) as error:
-        RotationStability.parse(settings)
-    assert str(error.value).count("\n") == 0

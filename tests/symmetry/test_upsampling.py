@@ -59,6 +59,20 @@ def test_waves_of_the_frame_are_read_where_they_are(n, size):
             assert torch.allclose(found, wave(new, k, l), atol=1e-12)
 
 
+@pytest.mark.parametrize(("n", "size"), [(4, 9), (8, 29)])
+def test_at_the_highest_frequency_the_part_that_the_pixels_see_comes_back(n, size):
+    old, new = (torch.arange(m, dtype=torch.float64) * (n / m) + 0.5 * n / m - 0.5 * n for m in (n, size))
+
+    def read(wave) -> tuple[Tensor, Tensor]:
+        return upsampled(wave(math.pi * old).expand(1, 1, n, n), size)[0, 0, 0], wave(math.pi * new)
+
+    found, expected = read(torch.sin)
+    assert torch.allclose(found, expected, atol=1e-12)
+    found, lost = read(torch.cos)
+    assert float(found.abs().max()) < 1e-12
+    assert float(lost.abs().max()) > 0.99
+
+
 def test_at_aligned_places_it_is_zero_padding_of_the_coefficients():
     # An odd multiple of an odd size keeps every old centre among the new ones.
     x = noise(7)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from equigen.labs.lab import Conclusion
-from equigen.labs.rotation_stability.concluding import EXACT, estimate, most_stable
+from equigen.labs.rotation_stability.competitors import KINDS
+from equigen.labs.rotation_stability.concluding import EXACT, estimate, most_stable, spread
 from equigen.labs.rotation_stability.figures import accuracies, changing, digits, logits_moved, one_digit, told_apart
-from equigen.labs.rotation_stability.measuring import FINE, Found, Network
+from equigen.labs.rotation_stability.measuring import COARSE, FINE, QUARTERS, Found, Network
 from equigen.report.document import Chapter, Formula, Table
 
 __all__ = ["chapters"]
@@ -64,11 +65,12 @@ def _data(found: Found) -> Chapter:
             f"{error:.2g} % of their norm.",
             digits(
                 data,
-                f"Three of the test digits, upright and in seven of the {FINE} poses and more in which they are "
-                "judged. Angles run counterclockwise.",
+                "Three of the test digits, upright and in seven of the poses in which they are judged. Angles run "
+                "counterclockwise.",
             ),
             f"{len(data.train)} digits train the networks, each rotated by one angle that was drawn for it. "
-            f"{len(data.test)} others, upright, are turned to every angle of the test.",
+            f"{len(data.test)} others, upright, are turned to {COARSE} angles, and {_finely(found)} of them to "
+            f"{FINE}.",
         ],
     )
 
@@ -90,8 +92,10 @@ def _training(found: Found) -> Chapter:
         "Equal compute",
         [
             "All networks are one: six convolutions of kernels 7 and 5 with batch normalisation and ELU between them, "
-            "two blurred halvings, invariants, a linear layer (the trunk of a tutorial by G. Cesa, University of "
-            "Amsterdam). What differs is the group that ties the weights. Channels are equal, to whole fields: one "
+            "two blurred halvings, invariants, a linear layer: the layers of the course's text, after the example "
+            "network of M. Weiler and G. Cesa (General E(2)-equivariant steerable CNNs, 2019). Every map is cut to its "
+            "largest disk, whose border all rotations leave where it is. "
+            "What differs is the group that ties the weights. Channels are equal, to whole fields: one "
             "field of $C_N$ is $N$ channels, of $D_4$ 8, of $SO(2)$ with frequencies 0 to 3, 7. The convolutions then "
             "cost the same, and the same number of steps is the same compute but for the activations. A "
             "plain network spends its channels on more parameters instead.",
@@ -120,7 +124,8 @@ def _quarters(found: Found) -> Chapter:
             "quarter turns and every layer fits its map, and nothing of the kind where it does not:",
             Table(
                 ["network", "single precision", "double precision"], rows,
-                "Over the three quarter turns and all trainings. Bounds in the conclusions: "
+                f"Of {min(QUARTERS, len(found.data.test))} test digits, over the three quarter turns and all "
+                "trainings. Bounds in the conclusions: "
                 f"{EXACT['float32']:g} and {EXACT['float64']:g}.",
             ),
         ],
@@ -138,12 +143,13 @@ def _between(found: Found) -> Chapter:
             "How far the logits of the same digits move when the digits turn:",
             logits_moved(
                 found,
-                f"Relative change of the logits against the upright digits at {FINE} angles: mean of the trainings, "
-                "and all they reach (band). The axis is logarithmic. Values below 1e-8 stand at its end.",
+                f"Relative change of the logits of {_finely(found)} digits against the same digits upright, at "
+                f"{FINE} angles: mean of the trainings (line) and all they reach (band).",
             ),
             "By their promise the logits of $C_4$ and $D_4$ come back every 90 degrees exactly and move most between, "
             "those of $C_8$ come back every 45 degrees to what pixels allow, and those of $SO(2)$ stay where they are "
-            "to what pixels allow; all steerable curves have to fall to rounding at quarter turns.",
+            "to what pixels allow; all steerable curves have to fall to zero at quarter turns, up to "
+            "the rounding in the table above.",
             Table(
                 ["network", "22.5 degrees", "45 degrees", "67.5 degrees", "largest of 16"], rows,
                 "Relative change of the logits, $|f(g x) - f(x)| / |f(x)|$, mean over all test digits and trainings.",
@@ -158,7 +164,7 @@ def _accuracy(found: Found) -> Chapter:
         [
             accuracies(
                 found,
-                f"Accuracy on the same {found.plan.images} digits at {FINE} angles: mean of the trainings (line) and "
+                f"Accuracy on {_finely(found)} digits at {FINE} angles: mean of the trainings (line) and "
                 f"all they reach (band). Circles: on all {len(found.data.test)} test digits at 16 angles.",
             ),
             Table(
@@ -167,22 +173,26 @@ def _accuracy(found: Found) -> Chapter:
                 "In per cent. Mean: over angles, digits and trainings, ± its error of digits and trainings. Least, "
                 "largest: of the angles, averaged over the trainings. Spread: the largest less the least, in each "
                 "training, then averaged; 0 for an invariant network. One digit is "
-                f"{100 / len(found.data.test):.2f} of the 16, {100 / found.plan.images:.2g} of the 100.",
+                f"{100 / len(found.data.test):.2f} of the 16, {100 / _finely(found):.2g} of the 100.",
             ),
-            "For MNIST with random rotations, trained on 12,000 digits for 21 epochs, the tutorial of a course at "
-            "the University of Amsterdam (G. Cesa) has 94.98 for $SO(2)$ and 93.84 for $C_4$, with this trunk at "
-            "width 8.",
+            "For MNIST with random rotations, trained on 12,000 digits for 21 epochs, the course's text has 94.98 for "
+            f"$SO(2)$ and 93.84 for $C_4$: with these layers and 8 fields in the first convolution, where they have "
+            f"{KINDS['SO2'].width(found.plan.channels)} and {KINDS['C4'].width(found.plan.channels)} here.",
         ],
     )  # fmt: skip
 
 
 def _accuracies(one: Network) -> list[str]:
-    coarse, fine = 100 * one.right.mean(2), 100 * one.fine_right.mean(2)
-    angle = coarse.mean(0)
-    spreads = [float((part.max(1).values - part.min(1).values).mean()) for part in (coarse, fine)]
-    mean = f"{float(fine.mean()):.2f}"
+    angle = 100 * one.right.mean((0, 2))
+    spreads = [100 * spread(right) for right in (one.right, one.fine_right)]
+    mean = f"{100 * float(one.fine_right.mean()):.2f}"
     ends = [f"{float(angle.min()):.2f}", f"{float(angle.max()):.2f}"]
     return [one.kind.title, str(estimate(one.right.mean(1))), *ends, f"{spreads[0]:.2f}", mean, f"{spreads[1]:.2f}"]
+
+
+def _finely(found: Found) -> int:
+    """How many digits are judged at the many angles."""
+    return found.networks[0].changes.shape[1]
 
 
 def _mind(found: Found, conclusions: Sequence[Conclusion]) -> Chapter:
@@ -191,7 +201,7 @@ def _mind(found: Found, conclusions: Sequence[Conclusion]) -> Chapter:
     for one in found.networks:
         gap = "" if one is best else str(estimate(one.changes - best.changes))
         verdict = next(
-            (made.verdict for made in conclusions if made.claim.endswith(f"less often than {one.kind.title}")), ""
+            (made.verdict for made in conclusions if made.claim.endswith(f"less often than {one.kind.noun}")), ""
         )
         floor = 100 * sum(trial.back for trial in one.trials) / len(one.trials)
         rows.append([one.kind.title, str(estimate(one.changes)), f"{floor:.2f}", gap, verdict])
@@ -202,14 +212,16 @@ def _mind(found: Found, conclusions: Sequence[Conclusion]) -> Chapter:
             "mind $u$, on the same digits and angles for all networks, see this.",
             told_apart(
                 found,
-                "Changes of mind over 100 angles: mean and two errors, of trainings and digits together; dots: each "
-                "training. Grey bars: share of the digits whose class changes when they are turned and turned back.",
+                "Changes of mind over 100 angles: mean and two errors, of trainings and digits together, cut at 0; "
+                "dots: each training. Grey bars: share of the digits whose class changes when they are turned and "
+                "turned back.",
             ),
             Table(
-                ["network", "changes of mind", "turned back", f"more than {best.kind.title}", "resolved"], rows,
-                f"In per cent, ± an error. Fourth column: the paired difference to {best.kind.title}, on the same "
+                ["network", "changes of mind", "turned back", f"more than {best.kind.noun}", "resolved"], rows,
+                f"In per cent, ± an error. Fourth column: the paired difference to {best.kind.noun}, on the same "
                 "digits and seeds, whose error is smaller than that of either number where they share their difficult "
-                'digits. "Turned back": the share of digits whose class interpolation alone changes.',
+                'digits. "Turned back": the share of digits whose class interpolation alone changes, over four '
+                "angles.",
                 words=(0, 4),
             ),
             one_digit(

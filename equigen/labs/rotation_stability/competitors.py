@@ -31,6 +31,17 @@ class Competitor:
         """Whether it commutes with rotations by its construction."""
         return self.symmetry != "C1"
 
+    @property
+    def noun(self) -> str:
+        """How a sentence calls it.
+
+        Example:
+            >>> KINDS["SO2"].noun, KINDS["plain-augmented"].noun
+            ('SO(2)', 'the augmented plain network')
+        """
+        augmented = "" if self.augmentation == "none" else "augmented "
+        return self.title if self.steerable else f"the {augmented}plain network"
+
     def width(self, channels: int) -> int:
         """Fields of its first convolution, as near to a number of channels as whole fields are.
 
@@ -72,7 +83,7 @@ class Terms:
 
 
 def untrained(kind: Competitor, size: int, channels: int, seed: int) -> SteerableClassifier:
-    """The network of a kind before training; all networks see the disk alone.
+    """The network of a kind before training; every map of every network is cut to its largest disk.
 
     Args:
         kind: which.

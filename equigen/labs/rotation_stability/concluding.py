@@ -19,7 +19,7 @@ from equigen.labs.lab import Conclusion
 from equigen.labs.on_the_line import cautious_error
 from equigen.labs.rotation_stability.measuring import COARSE, Found, Network
 
-__all__ = ["EXACT", "SampledMean", "concluded", "estimate", "most_stable", "paragraph", "period", "row"]
+__all__ = ["EXACT", "SampledMean", "concluded", "estimate", "most_stable", "paragraph", "period", "row", "spread"]
 
 EXACT = {"float32": 1e-5, "float64": 1e-11}
 _IN = {"float32": "single", "float64": "double"}
@@ -73,6 +73,20 @@ def period(network: Network) -> Tensor:
     return network.moved[:, k % 2 == 1].mean(1) - network.moved[:, k % 4 == 2].mean(1)
 
 
+def spread(right: Tensor) -> float:
+    """How far accuracies over the angles lie apart: largest less least, in each training, then averaged.
+
+    Args:
+        right: whether the class is right, (seeds, angles, images).
+
+    Example:
+        >>> spread(torch.tensor([[[1.0, 1.0], [1.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]]]))
+        0.75
+    """
+    by_angle = right.mean(2)
+    return float((by_angle.max(1).values - by_angle.min(1).values).mean())
+
+
 def concluded(found: Found) -> list[Conclusion]:
     """All conclusions: quarter turns, stability, accuracy, and the period of the logits."""
     made = [one for network in found.networks for one in _at_quarter_turns(network)]
@@ -82,7 +96,7 @@ def concluded(found: Found) -> list[Conclusion]:
 def _at_quarter_turns(network: Network) -> list[Conclusion]:
     made = []
     for dtype in EXACT if network.kind.steerable else ("float64",):
-        claim = f"{network.kind.title}: the logits are the same at quarter turns in {_IN[dtype]} precision"
+        claim = f"{network.kind.noun}: the logits are the same at quarter turns in {_IN[dtype]} precision"
         worst = max(trial.quarters[dtype] for trial in network.trials)
         made.append(Conclusion.within(claim, worst, 0.0, 0.0, EXACT[dtype]))
     return made
@@ -92,7 +106,7 @@ def _stability(found: Found) -> list[Conclusion]:
     best, made = most_stable(found), []
     for other in found.networks:
         if other is not best:
-            claim = f"{best.kind.title} changes its mind less often than {other.kind.title}"
+            claim = f"{best.kind.noun} changes its mind less often than {other.kind.noun}"
             made.append(_above(claim, other.changes - best.changes))
     names = [one.name for one in found.networks]
     if "plain-augmented" not in names:
@@ -103,7 +117,7 @@ def _stability(found: Found) -> list[Conclusion]:
         made.append(_above(claim, found["plain"].changes - augmented.changes))
     for one in found.networks:
         if one.kind.steerable and one is not best:
-            claim = f"{one.kind.title} is more stable than the plain network with augmentation"
+            claim = f"{one.kind.noun} is more stable than {augmented.kind.noun}"
             made.append(_above(claim, augmented.changes - one.changes))
     return made
 
@@ -114,7 +128,7 @@ def _accuracy(found: Found) -> list[Conclusion]:
     made = []
     for one, other in pairs:
         if one in names and other in names and one != other:
-            claim = f"{found[one].kind.title} tells more digits rightly than {found[other].kind.title}"
+            claim = f"{found[one].kind.noun} tells more digits rightly than {found[other].kind.noun}"
             made.append(_above(claim, found[one].right.mean(1) - found[other].right.mean(1)))
     return made
 
@@ -147,6 +161,7 @@ def row(network: Network) -> dict[str, Any]:
         "accuracy error": right.error,
         "accuracy at 16 angles": coarse.tolist(),
         "accuracy at 100 angles": fine.tolist(),
+        "spread over 16 angles": spread(network.right),
         "accuracy by seed": network.right.mean((1, 2)).tolist(),
         "changes of mind": changes.value,
         "changes error": changes.error,
@@ -161,31 +176,37 @@ def paragraph(found: Found, conclusions: Sequence[Conclusion]) -> str:
     """The answer in a paragraph."""
     parts = [_who(found, conclusions), _quarter_turns(found, conclusions), _augmentation(found, conclusions)]
     accurate = [
-        one.told(
-            f"{one.claim}, by {100 * one.measured:.1f} ± {100 * one.error:.1f} points over 16 angles.",
-            f"It is not so that {one.claim}: the difference is {100 * one.measured:.1f} ± {100 * one.error:.1f} "
-            "points over 16 angles.",
+        _told(
+            one,
+            f"{one.claim}, by {_points(one)} over 16 angles.",
+            f"it is not so that {one.claim}: the difference is {_points(one)} over 16 angles.",
         )
         for one in conclusions
         if "tells more digits" in one.claim
     ]
-    return " ".join(part for part in [*parts, *accurate] if part)
+    return " ".join(part[0].upper() + part[1:] for part in [*parts, *accurate] if part)
+
+
+def _points(one: Conclusion) -> str:
+    if not math.isfinite(one.error):
+        return f"{100 * one.measured:.1f} points (one training tells no error)"
+    return f"{100 * one.measured:.1f} ± {100 * one.error:.1f} points"
+
+
+def _told(one: Conclusion, yes: str, no: str) -> str:
+    if one.verdict == "not resolved":
+        return f"whether {one.claim} is not resolved: the difference is {_points(one)}."
+    return yes if one.holds else no
 
 
 def _who(found: Found, conclusions: Sequence[Conclusion]) -> str:
-    best = most_stable(found)
-    mean = estimate(best.changes)
-    text = (
-        f"Least often {best.kind.title} changes its mind: it tells {mean} % of the pairs of poses of one digit "
-        f"differently."
-    )
-    start = f"{best.kind.title} changes its mind less often than "
-    ahead, level = [], []
-    for one in conclusions:
-        if one.claim.startswith(start):
-            other = one.claim.removeprefix(start)
-            gap = f"{other} ({100 * one.measured:.1f} ± {100 * one.error:.1f} points more)"
-            (ahead if one.holds else level).append(gap if one.holds else other)
+    best = most_stable(found).kind
+    mean = estimate(most_stable(found).changes)
+    text = f"{best.noun} changes its mind least often: of all pairs of poses of a digit {mean} % get two classes."
+    start = f"{best.noun} changes its mind less often than "
+    compared = [one for one in conclusions if one.claim.startswith(start)]
+    gaps = {one.claim: f"{one.claim.removeprefix(start)} ({_points(one)} more)" for one in compared}
+    ahead, level = ([gaps[one.claim] for one in compared if one.holds is holds] for holds in (True, False))
     text += f" It is ahead of {_listed(ahead)}." if ahead else " It is ahead of no other network beyond doubt."
     if level and found.networks[0].changes.shape[0] == 1:
         return f"{text} One training of each cannot rank networks."
@@ -194,7 +215,7 @@ def _who(found: Found, conclusions: Sequence[Conclusion]) -> str:
 
 def _quarter_turns(found: Found, conclusions: Sequence[Conclusion]) -> str:
     asked = [one for one in conclusions if "same at quarter turns" in one.claim]
-    steerable = [one.kind.title for one in found.networks if one.kind.steerable]
+    steerable = [one.kind.noun for one in found.networks if one.kind.steerable]
     of_steerable = [one for one in asked if one.claim.split(":")[0] in steerable]
     broken = sorted({one.claim.split(":")[0] for one in of_steerable if not one.holds})
     if not of_steerable:
@@ -203,42 +224,49 @@ def _quarter_turns(found: Found, conclusions: Sequence[Conclusion]) -> str:
         return f"At quarter turns the logits of {_listed(broken)} are not the same, which is a fault."
     worst = max(one.measured for one in of_steerable if one.tolerance == EXACT["float32"])
     text = f"At quarter turns the logits of {_listed(steerable)} are the same (to {worst:.0e} in single precision)"
-    plain = [one for one in asked if one not in of_steerable]
-    if not plain:
-        return f"{text}."
-    moved = max(one.measured for one in plain)
-    same = all(one.holds for one in plain)
-    return f"{text}; those of the plain network {'too' if same else f'move by {100 * moved:.0f} %'}."
+    others = [
+        f"those of {one.claim.split(':')[0]} " + ("are too" if one.holds else f"move by {100 * one.measured:.0f} %")
+        for one in asked
+        if one not in of_steerable
+    ]
+    return f"{text}; {_listed(others)}." if others else f"{text}."
 
 
 def _augmentation(found: Found, conclusions: Sequence[Conclusion]) -> str:
     asked = [one for one in conclusions if one.claim == "augmentation makes the plain network more stable"]
-    text = " ".join(
-        one.told(
-            f"Augmentation makes the plain network more stable, by {100 * one.measured:.1f} ± {100 * one.error:.1f} "
-            "points.",
-            f"Augmentation does not make the plain network more stable at this length of training ("
-            f"{100 * one.measured:.1f} ± {100 * one.error:.1f} points).",
+    parts = [
+        _told(
+            one,
+            f"{one.claim}, by {_points(one)}.",
+            f"augmentation does not make the plain network more stable at this length of training ({_points(one)}).",
         )
         for one in asked
-    )
-    steerable = [one.kind.title for one in found.networks if one.kind.steerable]
-    if not steerable or not any(one.name == "plain-augmented" for one in found.networks):
-        return text
-    ahead = [title for title in steerable if _beats_augmented(title, conclusions)]
-    if not ahead:
-        return f"{text} No steerable network is more stable than the augmented one beyond doubt.".strip()
-    who = "Every steerable network" if len(ahead) == len(steerable) else _listed(ahead)
-    are = "are" if 1 < len(ahead) < len(steerable) else "is"
-    return f"{text} {who} {are} more stable than the augmented one.".strip()
+    ]
+    if any(one.name == "plain-augmented" for one in found.networks):
+        parts.append(_beside_augmented(found, conclusions))
+    return " ".join(part[0].upper() + part[1:] for part in parts if part)
 
 
-def _beats_augmented(title: str, conclusions: Sequence[Conclusion]) -> bool:
-    claims = (
-        f"{title} is more stable than the plain network with augmentation",
-        f"{title} changes its mind less often than plain, augmented",
-    )
-    return any(one.holds for one in conclusions if one.claim in claims)
+def _beside_augmented(found: Found, conclusions: Sequence[Conclusion]) -> str:
+    """Which steerable networks are more stable than the augmented one, which less, and of which it is not known."""
+    reference, best = found["plain-augmented"].kind.noun, most_stable(found)
+    told: dict[str, list[str]] = {"yes": [], "no": [], "not resolved": []}
+    for one in found.networks:
+        verb = "changes its mind less often" if one is best else "is more stable"
+        told_apart = [made for made in conclusions if made.claim == f"{one.kind.noun} {verb} than {reference}"]
+        if one.kind.steerable and told_apart:
+            told[told_apart[0].verdict].append(one.kind.noun)
+    if not any(told.values()):
+        return ""
+    if not told["no"] and not told["not resolved"]:
+        return f"Every steerable network is more stable than {reference}."
+    words = {"yes": "more stable than", "no": "not more stable than", "not resolved": "not told apart in this from"}
+    parts: list[str] = []
+    for verdict, who in told.items():
+        if who:
+            verb, than = "is" if len(who) == 1 else "are", "it" if parts else reference
+            parts.append(f"{_listed(who)} {verb} {words[verdict]} {than}")
+    return f"{_listed(parts)}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -53,15 +53,11 @@ def accuracies(found: Found, caption: str) -> Picture:
 
 
 def logits_moved(found: Found, caption: str) -> Picture:
-    """How far the logits move over 100 angles, on a logarithmic scale."""
-    figure = canvas(7.6, 4.6)
+    """How far the logits move over 100 angles."""
+    figure, top = canvas(7.6, 4.6), max(float(one.fine_moved.max()) for part in found.networks for one in part.trials)
     for axes, network, colour in _panels(figure, found.networks):
-        gone = torch.stack([one.fine_moved for one in network.trials]).clamp_min(1e-8)
-        _banded(axes, gone[:, 1:], colour, poses(FINE)[1:])
-        axes.set_yscale("log")
-        axes.set_ylim(1e-8, 10)
-        axes.set_yticks([1e-8, 1e-6, 1e-4, 1e-2, 1])
-        axes.minorticks_off()
+        _banded(axes, torch.stack([one.fine_moved for one in network.trials]), colour)
+        axes.set_ylim(0, 1.05 * top)
         dress(axes, *_labels(axes, "relative change of logits"))
     return drawn_picture(png(figure), "logits over angles", caption)
 
@@ -75,12 +71,13 @@ def told_apart(found: Found, caption: str) -> Picture:
         mean = estimate(network.changes)
         error = mean.error if math.isfinite(mean.error) else mean.from_images
         style = {"color": colour, "marker": marker, "markersize": 7, "capsize": 4, "linestyle": "none"}
-        axes.errorbar([place], [100 * mean.value], [200 * error], **style)
+        below = min(2 * error, mean.value)
+        axes.errorbar([place], [100 * mean.value], [[100 * below], [200 * error]], **style)
         axes.plot([place + 0.18] * len(by_seed), by_seed, ".", color=colour, markersize=6)
         floor = 100 * sum(one.back for one in network.trials) / len(network.trials)
         axes.plot([place - 0.22, place + 0.22], [floor, floor], color=GREY, linewidth=2)
     axes.set_xticks(range(len(found.networks)), [_wrapped(one) for one in found.networks])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])
     dress(axes, "", "pairs of poses told differently (%)")
     return drawn_picture(png(figure), "changes of mind", caption)
 
@@ -129,9 +126,9 @@ def _panels(figure: Figure, networks: Sequence[Network]) -> Iterator[tuple[Axes,
         yield axes, network, colour
 
 
-def _banded(axes: Axes, values: Tensor, colour: str, angles: Tensor | None = None) -> None:
-    """The mean of the trainings as a line, and as a band all that they reach."""
-    angle = np.degrees((poses(FINE) if angles is None else angles).numpy())
+def _banded(axes: Axes, values: Tensor, colour: str) -> None:
+    """The mean of the trainings as a line over the angle, and as a band all that they reach."""
+    angle = np.degrees(poses(FINE).numpy())
     axes.fill_between(angle, values.min(0).values, values.max(0).values, color=colour, alpha=0.25, linewidth=0)
     axes.plot(angle, values.mean(0), color=colour, linewidth=1.2)
 

@@ -27,6 +27,7 @@ from equigen.symmetry.rotation import rotate, rotate_back
 __all__ = [
     "COARSE",
     "FINE",
+    "QUARTERS",
     "Found",
     "Network",
     "Trial",
@@ -40,7 +41,9 @@ __all__ = [
 COARSE, FINE = 16, 100
 """Angles at which all test images are judged, and at which some are."""
 
-_QUARTERS = 32  # images whose logits are compared at quarter turns
+QUARTERS = 32
+"""Images whose logits are compared at quarter turns, at most."""
+
 _BACK = (math.pi / 8, math.pi / 4, 2.0, 4.0)  # angles by which images are turned and turned back
 
 
@@ -221,7 +224,7 @@ def judged(network: nn.Module, data: PosedDigits, plan: Terms, seed: int, second
         fine.argmax(-1),
         gone,
         _changed_by_coming_back(network, some),
-        at_quarter_turns(network, data.test[:_QUARTERS]),
+        at_quarter_turns(network, data.test[:QUARTERS]),
     )
 
 

@@ -13,13 +13,15 @@ from equigen.groups.irrep import Irrep
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral, plane_group
 from equigen.labs.irreps import findings, functions, measuring, theorems
-from equigen.labs.irreps.concluding import answered_by, concluded
+from equigen.labs.irreps.answering import answered_by
+from equigen.labs.irreps.concluding import concluded
 from equigen.labs.irreps.findings import measured, representatives
 from equigen.labs.irreps.functions import GroupFunctions, evaluation, given, moved, spoiled_lists
 from equigen.labs.irreps.lab import Irreps
 from equigen.labs.irreps.measuring import column_spans, left_out, near_copies, numerical_rank, spoiled
 from equigen.labs.irreps.theorems import convolved, products, weighed
 from equigen.labs.writing import record, write
+from equigen.report.document import Table
 from equigen.training.errors import ConfigError
 
 SPACES = [GroupFunctions(plane_group(name), None) for name in ("C2", "C5", "C8", "D1", "D3", "D4", "D4@30")]
@@ -215,7 +217,7 @@ def test_a_convolution_on_a_cyclic_group_is_circular():
 def test_the_answer_stands(answer):
     assert [one.verdict for one in answer.conclusions] == ["yes"] * 21
     assert len({one.claim for one in answer.conclusions}) == 21
-    assert "leaves over 2 dimensions or more, on each of 14 lists" in answer.answer
+    assert "leaves over at least 2 dimensions on each of 14 lists" in answer.answer
     assert "for a pulse on C5 it gives 0.36 in place of 0.2. " in answer.answer
     json.dumps(record(answer), allow_nan=False)
 
@@ -246,24 +248,25 @@ def spoil(found, part, numbers):
 ABSENT = {"pulse": 0.5, "window": 0.5, "random": 0.5}
 FAULTS = [
     ("agreement", {"error": 1e-9}, "values turn as", "do not become the blocks"),
-    ("agreement", {"found": {"0e": 1, "1": 2, "2": 0}}, "hold each irrep as often", None),
+    ("agreement", {"found": {"0e": 1, "1": 2, "2": 0}}, "hold each irrep as often", "does not hold each irrep"),
+    ("agreement", {"found": {"0e": 1, "1": 1, "2": 1, "7": 1}}, "each irrep as often", "does not hold each irrep"),
     ("left_out", {"rank": 5}, "as many functions are lost", "does not lose the functions"),
     ("left_out", {"error": ABSENT}, "error of the best reconstruction", "is not the energy"),
     ("lists", {"name": "2 twice", "rank": 6}, "held twice adds no function", "too often adds functions"),
-    ("copies", {"angle": 0.0, "smallest": 1e-3}, "smallest singular value is 0", None),
-    ("copies", {"condition": 1.9}, "has the condition number", None),
-    ("columns", {"commutant": 1}, "measured commutants", None),
+    ("copies", {"angle": 0.0, "smallest": 1e-3}, "smallest singular value is 0", "no singular value is 0"),
+    ("copies", {"condition": 1.9}, "has the condition number", "does not bring the condition"),
+    ("columns", {"commutant": 1}, "measured commutants", "has not dimension 2"),
     ("columns", {"both": 4}, "span the same functions", "second column of an irrep of complex type adds functions"),
     ("columns", {"endomorphisms": 1, "both": 2}, "span different functions", "one column is enough"),
     ("lists", {"turning": 1e-3}, "turn as they should", "do not turn as they should"),
-    ("lists", {"lost": 1}, "the complete list is the regular", None),
-    ("lists", {"map_rank": 4}, "reach the rank", None),
-    ("lists", {"by_schur": 4}, "as many independent maps", None),
+    ("lists", {"lost": 1}, "the complete list is the regular", "columns is not the regular"),
+    ("lists", {"map_rank": 4}, "reach the rank", "rank of such maps is not"),
+    ("lists", {"by_schur": 4}, "as many independent maps", "is not the number of coefficients"),
     ("weighings", {"by_commutant": 1.0}, "Parseval's identity", "does not give the mean square"),
     ("weighings", {"by_dimension": 0.2}, "weight $d$ the identity fails", "serves as well"),
-    ("products", {"left_shift": 1e-6}, "a shift multiplies", None),
+    ("products", {"left_shift": 1e-6}, "a shift multiplies", "A shift does not multiply"),
     ("products", {"convolution": 1e-6}, "a convolution is the product", "is not the product of their matrices"),
-    ("products", {"commutator": 0.1}, "can be swapped", None),
+    ("products", {"commutator": 0.1}, "can be swapped", "Not even on commutative"),
 ]
 
 
@@ -276,9 +279,8 @@ def test_a_changed_number_turns_the_conclusion(found, part, numbers, words, sent
     conclusions = concluded(faulty)
     told = [one for one in conclusions if words in one.claim]
     assert [one.verdict for one in told] == ["no"]
-    if sentence is not None:
-        assert sentence in answered_by(faulty, conclusions)
-        assert sentence not in answered_by(found, concluded(found))
+    assert sentence in answered_by(faulty, conclusions)
+    assert sentence not in answered_by(found, concluded(found))
 
 
 def test_a_spoiled_list_that_were_regular_turns_the_conclusion(found):
@@ -292,6 +294,55 @@ def test_swapped_factors_on_a_dihedral_group_turn_the_conclusion(found):
     same = replace(found[1].products, commutator=1e-16)
     told = concluded([found[0], replace(found[1], products=same), *found[2:]])
     assert next(one for one in told if "cannot be swapped" in one.claim).verdict == "no"
+    assert "can be swapped all the same" in answered_by(found, told)
+
+
+def test_each_conclusion_has_a_sentence_of_its_own(found):
+    """With one verdict turned, one sentence changes, and another for each conclusion."""
+    conclusions = concluded(found)
+    before, texts = answered_by(found, conclusions), set()
+    for k, one in enumerate(conclusions):
+        for verdict in ("no", "not resolved"):
+            turned = [*conclusions[:k], replace(one, verdict=verdict), *conclusions[k + 1 :]]
+            text = answered_by(found, turned)
+            assert text != before
+            assert (one.claim in text) == (verdict == "not resolved")
+            texts.add(text)
+    assert len(texts) == 2 * len(conclusions) == 42
+
+
+@pytest.mark.parametrize("left", [(0, 1), (0, 2)])
+def test_what_the_best_map_leaves_over_is_counted_in_words(found, left):
+    lost, missed = left
+    complete, first, *rest = found[0].lists
+    faulty = [replace(found[0], lists=[complete, replace(first, lost=lost, missed=missed), *rest])]
+    words = f"leaves over at least {missed} dimension{'s' * (missed > 1)} on each of 4 lists."
+    assert words in answered_by(faulty, concluded(faulty))
+
+
+def test_irreps_are_named_before_they_stand_in_a_table(answer):
+    blocks = [(chapter, block) for chapter in answer.chapters for block in chapter.blocks]
+    named = next(
+        k for k, (_, block) in enumerate(blocks) if isinstance(block, str) and "has its frequency for a name" in block
+    )
+    tables = {k: block for k, (_, block) in enumerate(blocks) if isinstance(block, Table)}
+    cells = {k: " ".join(cell for row in table.rows for cell in row) for k, table in tables.items()}
+    assert all(k > named for k, text in cells.items() if "0e" in text)
+    assert "0e, 0o, 1 (twice)" in cells[min(cells)]
+    assert "×" not in cells[min(cells)]
+
+
+@pytest.mark.parametrize("name", ["C5", "D4", "SO2", "O2"])
+def test_the_character_of_values_is_as_the_page_says(name):
+    space = GroupFunctions(plane_group(name), 3 if name in ("SO2", "O2") else None)
+    u = space.elements if space.frequency is None else space.group.sample(30, seed=1)
+    traces = torch.diagonal(moved(space, u), dim1=1, dim2=2).sum(-1)
+    if space.frequency is None:
+        goal = space.size * ((u[:, 0] == 0) & (u[:, 1] == 0)).double()
+    else:
+        waves = torch.cos(u[:, :1] * torch.arange(1, 4)).sum(1)
+        goal = (1 + 2 * waves) * (1 - u[:, 1]) * (2 if name == "O2" else 1)
+    assert torch.allclose(traces, goal, atol=1e-12)
 
 
 # --- broken ingredients

@@ -63,6 +63,11 @@ def _two_ways(found: Sequence[IrrepFindings], shown: Sequence[IrrepFindings]) ->
             "An irreducible representation, an irrep, is a set of matrices $\\psi(g)$, here of size $d = 1$ or 2, "
             "that multiply as the elements do and leave no proper subspace alone. Over the real numbers they are 1, "
             "signs, and rotations by $k$ times the angle, $k$ being the frequency; a reflection comes as diag(1, -1). "
+            "An irrep has its frequency for a name: 1, 2, 3. Those of one dimension have a letter besides: o, odd, "
+            "where the first reflection changes the sign, and e, even, where it does not or where there is none. 0e is "
+            "1 throughout, 0o the sign of reflections. Where a finite group has an even number of rotations, the "
+            "highest frequency has one dimension too: 4e on C8 and 2e and 2o on D4, whose sign the first rotation "
+            "changes. "
             "For a unit vector $v$, the $d$ functions",
             Formula(r"\varphi_i(h) = \sqrt{d / n}\,\left(\psi(h)\,v\right)_i"),
             "turn among themselves as $\\psi$ does, since $\\psi(u^{-1}h) v = \\psi(u)^T \\psi(h) v$:",
@@ -84,8 +89,7 @@ def _two_ways(found: Sequence[IrrepFindings], shown: Sequence[IrrepFindings]) ->
                 ["group", "n", "irreps found in S", "|QᵀQ - 1|", "|QᵀSQ - blocks|", "in float32"],
                 _agreements(found),
                 "Largest entries over all elements, over 64 random ones for SO(2) and O(2). The irreps of the third "
-                "column were found by averages of the matrices $S(u)$, which were made without them; × counts how "
-                "often.",
+                "column were found by averages of the matrices $S(u)$, which were made without them.",
                 words=(0, 2),
             ),
         ],
@@ -97,13 +101,17 @@ def _agreements(found: Sequence[IrrepFindings]) -> list[list[str]]:
         [
             one.functions.label,
             str(one.functions.size),
-            " + ".join(f"{count} × {name}" if count > 1 else name for name, count in one.agreement.found.items()),
+            ", ".join(_times(name, count) for name, count in one.agreement.found.items()),
             f"{one.agreement.orthogonality:.0e}",
             f"{one.agreement.error:.0e}",
             f"{one.agreement.error_float32:.0e}",
         ]
         for one in found
     ]
+
+
+def _times(name: str, count: int) -> str:
+    return {1: name, 2: f"{name} (twice)"}.get(count, f"{name} ({count} times)")
 
 
 def _limits() -> Chapter:

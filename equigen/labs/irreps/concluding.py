@@ -1,21 +1,19 @@
-"""What the numbers of the lab irreps decide, and the paragraph that says it."""
+"""What the numbers of the lab irreps decide."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from equigen.labs.irreps.findings import IrrepFindings
 from equigen.labs.lab import Conclusion
 
-__all__ = ["answered_by", "concluded"]
+__all__ = ["concluded"]
 
 _ROUNDING = 1e-12  # largest difference of numbers that should be equal
 _EPS = 2.3e-16
 _WHOLE = 0.5  # counts that differ by less are equal
 _CLOSE = 1e-6  # largest relative difference of a condition number from its formula
 _CLEAR = 0.01  # a relative difference above it is no rounding
-
-_Said = Callable[[str, str, str], str]
 
 
 def concluded(found: Sequence[IrrepFindings]) -> list[Conclusion]:
@@ -24,7 +22,7 @@ def concluded(found: Sequence[IrrepFindings]) -> list[Conclusion]:
 
 
 def _constructions(found: Sequence[IrrepFindings]) -> list[Conclusion]:
-    strays = (abs(one.agreement.found[name] - count) for one in found for name, count in one.agreement.expected.items())
+    strays = (one.agreement.stray for one in found)
     return [
         _zero(
             "in the basis of the irreps' columns the values turn as the irreps do",
@@ -140,103 +138,3 @@ def _zero(claim: str, values: Iterable[float], found: Sequence[IrrepFindings]) -
 
 def _count(claim: str, values: Iterable[float]) -> Conclusion:
     return Conclusion.within(claim, float(max(values)), 0.0, 0.0, _WHOLE)
-
-
-def answered_by(found: Sequence[IrrepFindings], conclusions: Sequence[Conclusion]) -> str:
-    """The answer in a paragraph.
-
-    Args:
-        found: on each group.
-        conclusions: about it.
-    """
-    told = {one.claim: one for one in conclusions}
-
-    def said(words: str, yes: str, no: str) -> str:
-        chosen = [one for claim, one in told.items() if words in claim]
-        return f" {chosen[0].told(yes, no)}" if chosen else ""
-
-    names = ", ".join(one.functions.group.name for one in found)
-    error = max(one.agreement.error for one in found)
-    text = said(
-        "values turn as the irreps do",
-        "A regular representation is the list of irreps in which each stands as often as its dimension over that of "
-        f"its commutant: on {names} the matrices that move values, which know nothing of irreps, become those blocks "
-        f"to {error:.0e} in the basis of the irreps' columns.",
-        f"The matrices that move values do not become the blocks of the irreps: they miss them by {error:.2g}.",
-    ).strip()
-    return text + _spoiling(said) + _maps(found, said) + _weights(found, said)
-
-
-def _spoiling(said: _Said) -> str:
-    return (
-        said(
-            "as many functions are lost",
-            "Without one irrep exactly the functions that it spans are lost.",
-            "Leaving one irrep out does not lose the functions that it spans.",
-        )
-        + said(
-            "error of the best reconstruction",
-            "What that costs a given function is the energy of its spectrum there.",
-            "What that costs a given function is not the energy of its spectrum there.",
-        )
-        + said(
-            "held twice adds no function",
-            "An irrep held once too often adds coefficients and no function, so that coefficients are no longer "
-            "unique.",
-            "An irrep held once too often adds functions.",
-        )
-        + said(
-            "span the same functions",
-            "The second column of an irrep of complex type adds no function either.",
-            "The second column of an irrep of complex type adds functions.",
-        )
-        + said(
-            "span different functions",
-            "With reflections both columns are needed.",
-            "With reflections, too, one column is enough.",
-        )
-    )
-
-
-def _maps(found: Sequence[IrrepFindings], said: _Said) -> str:
-    spoiled = [item for one in found for item in one.lists[1:]]
-    short = min((item.lost + item.missed for item in spoiled), default=0)
-    return said(
-        "turn as they should",
-        "None of this shows in a test of equivariance: the functions of every list turn as they should.",
-        "The functions of some lists do not turn as they should.",
-    ) + said(
-        "no spoiled list is",
-        "Yet no spoiled list is the regular representation: the best map between the two that commutes with the group "
-        f"leaves over {short} dimension{'s' * (short > 1)} or more, on each of {len(spoiled)} lists.",
-        "A spoiled list is still the regular representation.",
-    )
-
-
-def _weights(found: Sequence[IrrepFindings], said: _Said) -> str:
-    pulses = [(one, item) for one in found if one.complex_type for item in one.weighings if item.function == "pulse"]
-    failure = "With the weight $d$ the identity fails."
-    if pulses:
-        one, item = pulses[0]
-        failure = (
-            f"With the weight $d$, as it is often written, it fails where rotations stand alone: for a pulse on "
-            f"{one.functions.label} it gives {item.by_dimension:.4g} in place of {item.mean_square:.4g}."
-        )
-    return (
-        said(
-            "Parseval's identity holds",
-            "In the theorem of Peter and Weyl over the real numbers each irrep weighs its dimension $d$ over that of "
-            "its commutant.",
-            "The weight $d$ over the dimension of the commutant does not give the mean square of a function.",
-        )
-        + said(
-            "weight $d$ the identity fails",
-            failure,
-            "The weight $d$ serves as well.",
-        )
-        + said(
-            "a convolution is the product",
-            "A convolution of functions is a product of matrices, irrep by irrep.",
-            "A convolution of functions is not the product of their matrices.",
-        )
-    )

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from equigen.groups.plane_groups import plane_group
+from equigen.labs.irreps.answering import answered_by
 from equigen.labs.irreps.chapters import chapters
-from equigen.labs.irreps.concluding import answered_by, concluded
+from equigen.labs.irreps.concluding import concluded
 from equigen.labs.irreps.findings import IrrepFindings, measured
 from equigen.labs.irreps.functions import GroupFunctions
 from equigen.labs.lab import Answer, Lab, Tell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,12 @@ class Agreement:
     error_float32: float
     found: Mapping[str, int]
     expected: Mapping[str, int]
+
+    @property
+    def stray(self) -> int:
+        """By how much the two differ in the irrep that is counted worst, those that are not expected included."""
+        names = {*self.found, *self.expected}
+        return max(abs(self.found.get(name, 0) - self.expected.get(name, 0)) for name in names)
 
 
 @dataclass(frozen=True)
@@ -168,14 +175,14 @@ def agreement(functions: GroupFunctions, seed: int) -> Agreement:
     blocks = functions.representation(complete).matrix(u)
     error = (basis.mT @ values @ basis - blocks).abs().max()
     single = (basis.float().mT @ values.float() @ basis.float() - blocks.float()).abs().max()
-    found = decompose(group, lambda g: moved(functions, g), "values").irreps
-    names = [irrep.name for irrep in functions.irreps]
+    counted = Counter(irrep.name for irrep in decompose(group, lambda g: moved(functions, g), "values").irreps)
+    expected = {irrep.name: len(columns_of(irrep)) for irrep in functions.irreps}
     return Agreement(
         float((basis.mT @ basis - torch.eye(basis.shape[1], dtype=basis.dtype)).abs().max()),
         float(error),
         float(single),
-        {name: [irrep.name for irrep in found].count(name) for name in names},
-        {irrep.name: len(columns_of(irrep)) for irrep in functions.irreps},
+        {name: counted[name] for name in (*expected, *(name for name in counted if name not in expected))},
+        expected,
     )
 
 

@@ -166,9 +166,10 @@ def _regular(shown: Sequence[IrrepFindings]) -> Chapter:
             "the linear maps $T$ with $T S(u) = \\sigma(u) T$. With characters $\\chi$, the traces of the matrices, "
             "there are",
             Formula(r"\dim \mathrm{Hom}(S, \sigma) = \mathrm{E}\,\chi_S(g)\,\chi_\sigma(g) = \dim \sigma"),
-            "of them for any $\\sigma$, since $\\chi_S$ is $n$ at the identity and 0 elsewhere (on SO(2) it is $D_K$, "
-            "which does the same for frequencies up to $K$). What tells is their rank. By Schur's lemma a map that "
-            "commutes joins equal irreps only, so that with multiplicities $m$ in the one and $m'$ in the other",
+            "of them for any $\\sigma$, since $\\chi_S$ is $n$ at the identity and 0 elsewhere. On SO(2) it is $D_K$, "
+            "and on O(2) $2 D_K$ at rotations and 0 at reflections, which do the same for frequencies up to $K$. What "
+            "tells is their rank. By Schur's lemma a map that commutes joins equal irreps only, so that with "
+            "multiplicities $m$ in the one and $m'$ in the other",
             Formula(r"\mathrm{rank}\,T \leq \sum_\psi\,\min(m_\psi, m'_\psi)\,d_\psi"),
             "The two are isomorphic if, and only if, all multiplicities agree; then "
             "$\\dim \\mathrm{End}(\\sigma) = \\sum\\,m'^2\\,\\dim \\mathrm{End}\\,\\psi = n$.",

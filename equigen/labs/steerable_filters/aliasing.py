@@ -14,7 +14,7 @@ the band, and so does the integral.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from torch.nn import functional
 from equigen import random
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.representation import Representation
+from equigen.labs.on_the_line import cautious_error
 from equigen.steerable.kernels.basis import pixel_places
 from equigen.symmetry.error import equivariance_error
 from equigen.symmetry.image_action import ImageAction
@@ -54,8 +55,8 @@ class Errors:
 
     @property
     def doubt(self) -> float:
-        """The standard error of the mean."""
-        return float(self.measured.std()) / math.sqrt(len(self.measured))
+        """Of the mean over filters, half of what its 95 % Student interval reaches to either side."""
+        return cautious_error(self.measured.tolist())
 
 
 def between(count: int) -> Tensor:
@@ -109,6 +110,26 @@ class Maps:
         return radius, end * weight * radius * power
 
 
+@dataclass(frozen=True)
+class _Remembering(ImageAction):
+    """An action on one batch of maps, which are turned once for all filters."""
+
+    _kept: dict[tuple[float, ...], tuple[Tensor, Tensor]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __call__(self, g: Tensor, x: Tensor) -> Tensor:
+        return self._both(g, x)[0]
+
+    def back(self, g: Tensor, x: Tensor) -> Tensor:
+        return self._both(g, x)[1]
+
+    def _both(self, g: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        key = tuple(g.tolist())
+        if key not in self._kept:
+            moved = super().__call__(g, x)
+            self._kept[key] = moved, super().back(g, moved)
+        return self._kept[key]
+
+
 def measured(
     filters: Tensor, in_rep: Representation, out_rep: Representation, maps: Maps, elements: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -119,7 +140,7 @@ def measured(
     """
     group = in_rep.group
     assert isinstance(group, PlaneGroup)
-    actions = ImageAction(group, in_rep), ImageAction(group, out_rep)
+    actions = _Remembering(group, in_rep), ImageAction(group, out_rep)
     x = maps.drawn(in_rep.size)
     found = [
         equivariance_error(

@@ -11,10 +11,18 @@ from equigen.labs.steerable_filters.figures import basis_by_pair, groups_beside,
 from equigen.labs.steerable_filters.measuring import GROUPS, Found
 from equigen.labs.steerable_filters.pixel_chapters import pixel_chapters
 from equigen.labs.steerable_filters.steering import Steered
+from equigen.labs.steerable_filters.wording import listed, square
 from equigen.report.document import Chapter, Formula, Table
 from equigen.report.picture import Picture
 
 __all__ = ["chapters"]
+
+_NAMES = (
+    "In the tables a representation has its frequency for a name. Those of one dimension have a letter "
+    "besides: o, odd, where the first reflection changes the sign, and e, even, where it does not or where "
+    "there is none. 0e is the trivial representation, that of scalars, and 0o the sign of reflections. C4 and "
+    "D4 have further ones of frequency 2, 2e and 2o, whose sign a quarter turn changes."
+)
 
 
 def chapters(found: Found, maps: Maps, angles: int) -> list[Chapter]:
@@ -91,6 +99,7 @@ def _solutions(found: Found) -> Chapter:
             "singular values, is compared with the closed form. And characters count the solutions without finding "
             "them:",
             Formula(r"\dim = \int \chi_{out}(g)\,\chi_{in}(g)\,\chi_e(g)\,dg, \qquad \chi_e = \mathrm{trace}\,M"),
+            _NAMES,
             _counts("SO2", pairs),
             _checked(found),
         ],
@@ -145,8 +154,9 @@ def _groups(found: Found) -> Chapter:
         "More group, fewer filters",
         [
             "With reflections the constraint holds for one more element, and of each pair $\\gamma = 0, \\pi/2$ "
-            "one half stays: O(2) has half as many kernels as SO(2), and none from the trivial to the sign "
-            "representation. With only $N$ rotations the constraint holds at $N$ angles: to $\\mu$ any multiple of $N$ "
+            "one half stays: between the same representations O(2) has half as many kernels as SO(2), but for "
+            "scalars to scalars, where the one kernel stays, and none from the trivial to the sign representation. "
+            "With only $N$ rotations the constraint holds at $N$ angles: to $\\mu$ any multiple of $N$ "
             "may be added,",
             Formula(r"\mu = n - s m + t N, \qquad t \in \{0, \pm 1, \pm 2, \ldots\}"),
             "without end, until a cut-off is set. This is how C4 differs from SO(2): not in the low frequencies, but "
@@ -154,11 +164,11 @@ def _groups(found: Found) -> Chapter:
             groups_beside(
                 GROUPS,
                 "Kernels between the same representations under four groups; up to $|\\mu| = 4$, 3 and 2 in the three "
-                "columns. C4 lets in more than SO(2), reflections take half away.",
+                "columns. C4 lets in more than SO(2); reflections take half away, except of what stays the same in "
+                "all directions from a scalar to a scalar.",
             ),
             *tables,
-            f"For C4 and D4 the tables count angular frequencies up to {2 * found.steered.highest}; 2e and 2o are the "
-            "representations of frequency 2, which are one-dimensional there; o changes its sign under the reflection.",
+            f"For C4 and D4 the tables count angular frequencies up to {2 * found.steered.highest}.",
         ],
     )
 
@@ -169,10 +179,10 @@ def _steering(found: Found) -> Chapter:
     return Chapter(
         "A filter at every angle",
         [
-            "Take a field of functions on the circle up to frequency $F$, with coordinates $1, \\cos, \\sin, "
-            "\\cos 2, \\ldots$, and a steerable filter $K$ from a scalar to it. The value of that function at angle "
-            "$a$ is the product of the coordinates with $\\rho(a) v$, whose entries are $\\cos k a$ and $\\sin k a$. "
-            "By the constraint",
+            "Take a field of functions on the circle up to frequency $F$, with coordinates in $1, \\cos \\phi, "
+            "\\sin \\phi, \\cos 2 \\phi, \\ldots$, and a steerable filter $K$ from a scalar to it. The value of that "
+            "function at angle $a$ is the product of the coordinates with $\\rho(a) v$, whose entries are $\\cos k a$ "
+            "and $\\sin k a$. By the constraint",
             Formula(r"\psi_a(x) = (\rho(a)\,v) \cdot K(x), \qquad \psi_a(R(a)\,x) = \psi_0(x)"),
             f"The filter $\\psi_0$ turned by $a$ is a combination of $2F + 1 = {needed}$ filters, whose coefficients "
             "are known functions of $a$. Freeman and Adelson (1991) called such filters steerable and gave the number: "
@@ -198,12 +208,14 @@ def _steering(found: Found) -> Chapter:
 
 
 def _ways(one: Steered) -> Picture:
+    lost = listed([f"{100 * (1 - turned.norm_left('bilinear')):.0f} %" for turned in one.turned])
+    sides = listed([square(turned.kernel_size) for turned in one.turned])
     return turning_errors(
         one,
         "Above: error of the turned pixels against samples of the turned filter, relative to their norm. "
         "Below: their norm. What steering shows there is that of the samples themselves, which wanders where "
-        "pixels are too few; bilinear interpolation loses up to a quarter more. Interpolation was given two "
-        "more pixels on each side than the filter has.",
+        f"pixels are too few; of that, bilinear interpolation loses up to {lost} at filters of {sides} pixels. "
+        "Interpolation was given two more pixels on each side than the filter has.",
     )
 
 
@@ -212,15 +224,15 @@ def _table_of_ways(one: Steered) -> Table:
         [
             f"{turned.kernel_size} x {turned.kernel_size}",
             *(f"{float(turned.error[way].max()):.2g}" for way in ("steered", "bicubic", "bilinear", "nearest")),
-            f"{float(turned.norm['bilinear'].min() / turned.norm['steered'].min()):.2f}",
+            f"{turned.norm_left('bilinear'):.2f}",
         ]
         for turned in one.turned
     ]
     return Table(
         ["filter", "steered", "bicubic", "bilinear", "nearest", "norm left"],
         rows,
-        "The largest error over angles from 0 to 90 degrees. Norm left: the smallest norm after bilinear "
-        "interpolation, over the smallest of the steered filter.",
+        "The largest error over angles from 0 to 90 degrees. Norm left: the norm after bilinear interpolation "
+        "over that of the steered filter at the same angle, where it is smallest.",
     )
 
 

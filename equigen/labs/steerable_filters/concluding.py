@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from equigen.labs.lab import Conclusion
+from equigen.labs.on_the_line import cautious_error
 from equigen.labs.steerable_filters.aliasing import Errors
 from equigen.labs.steerable_filters.measuring import SIZES, Found
+from equigen.labs.steerable_filters.wording import listed, square
 from equigen.symmetry.error import rounding
 
 __all__ = ["concluded", "paragraph", "ratio"]
 
 _ROUNDING = 1e-12
 _HIGHEST_CUTOFF = 6
-_ALIKE = 0.1  # largest relative difference of measured and predicted errors that counts as agreement
+_ALIKE = 0.15  # largest relative difference of measured and predicted errors that counts as agreement
 
 
 def concluded(found: Found) -> list[Conclusion]:
@@ -26,7 +28,7 @@ def concluded(found: Found) -> list[Conclusion]:
 
 
 def ratio(a: Errors, b: Errors) -> tuple[float, float]:
-    """The ratio of two mean errors of different filters, and its standard error."""
+    """The ratio of two mean errors of different filters, and its error, of both as `Errors.doubt` has it."""
     value = a.mean / b.mean
     return value, value * math.hypot(a.doubt / a.mean, b.doubt / b.mean)
 
@@ -80,8 +82,7 @@ def _steering(found: Found) -> list[Conclusion]:
 
 def _grid(found: Found) -> list[Conclusion]:
     sizes, held = found.grid.sizes, found.grid.held
-    shares = held.shares
-    missed, doubt = 1.0 - float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
+    missed, doubt = _mean(1.0 - held.shares)
     return [
         Conclusion.within(
             "quarter turns and flips keep filters of every size, in float64",
@@ -104,16 +105,15 @@ def _grid(found: Found) -> list[Conclusion]:
 
 
 def _aliasing(found: Found) -> list[Conclusion]:
-    ratios = torch.tensor(found.ratios(), dtype=torch.float64)
     usual = found.cutoff(5, None).errors
-    above = ratio(usual, Errors(usual.floor, usual.floor, usual.floor))
     claims = [
         Conclusion.within(
-            "errors between quarter turns are those of the integral, on average",
-            *_mean(ratios), 1.0, _ALIKE,
+            "errors between quarter turns are those of the integral, for the kind of layer that is farthest from it",
+            _farthest(found.ratios()), 0.0, 1.0, _ALIKE,
         ),
         Conclusion.above(
-            "a 5 x 5 layer with the default cut-off lies above twice the floor of interpolation", *above, 2.0
+            "a 5 x 5 layer with the default cut-off lies above twice the floor of interpolation",
+            *_mean(usual.measured / usual.floor), 2.0,
         ),
     ]  # fmt: skip
     for k in SIZES:
@@ -145,8 +145,13 @@ def _copies(found: Found) -> list[Conclusion]:
     ]  # fmt: skip
 
 
+def _farthest(ratios: Sequence[float]) -> float:
+    """The one whose logarithm is the largest. The kinds of layers share their maps: they are no sample of many."""
+    return max(ratios, key=lambda one: abs(math.log(one)) if one > 0 else math.inf)
+
+
 def _mean(values: Tensor) -> tuple[float, float]:
-    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
+    return float(values.mean()), cautious_error(values.tolist())
 
 
 def _on_the_plane(found: Found, told: Mapping[str, Conclusion]) -> list[str]:
@@ -201,17 +206,31 @@ def _between(found: Found, told: Mapping[str, Conclusion]) -> list[str]:
         f"Between quarter turns a 5 x 5 layer with the default cut-off errs by {error}, no more than twice what "
         f"interpolating the maps alone costs, {floor}.",
     )
+    ratios = found.ratios()
     origin = told["predicted"].told(
-        "The aliasing of sampled filters, computed without a map, predicts these errors.",
+        f"The aliasing of sampled filters, computed without a map, predicts these errors: the {len(ratios)} kinds of "
+        f"layers have {min(ratios):.2f} to {max(ratios):.2f} times as much.",
         "The aliasing of sampled filters does not predict these errors.",
     )
-    grown = [f"{k} x {k}" for k in SIZES if told[f"cutoff {k}"].holds]
-    limit = (
-        f"Letting in all frequencies up to {_HIGHEST_CUTOFF} more than doubles them for {', '.join(grown)} filters."
-        if grown
-        else f"Letting in all frequencies up to {_HIGHEST_CUTOFF} is not seen to double them."
-    )
-    return [size, origin, limit, *_of_copies(found, told)]
+    return [size, origin, *_of_cutoffs(told), *_of_copies(found, told)]
+
+
+def _of_cutoffs(told: Mapping[str, Conclusion]) -> list[str]:
+    """Every size by its verdict."""
+    by = {
+        verdict: [square(k) for k in SIZES if told[f"cutoff {k}"].verdict == verdict]
+        for verdict in ("yes", "no", "not resolved")
+    }
+    everything = f"etting in all frequencies up to {_HIGHEST_CUTOFF}"
+    made = []
+    if by["yes"]:
+        made.append(f"L{everything} more than doubles them for filters of {listed(by['yes'])} pixels.")
+    if by["no"]:
+        made.append(f"L{everything} does not double them for filters of {listed(by['no'])} pixels.")
+    if by["not resolved"]:
+        sizes = listed(by["not resolved"])
+        made.append(f"Whether l{everything} doubles them for filters of {sizes} pixels is not resolved here.")
+    return made
 
 
 def _of_copies(found: Found, told: Mapping[str, Conclusion]) -> list[str]:

@@ -36,7 +36,7 @@ class SteerableFilters(Lab):
     """Maps that each layer filters."""
     size: int = Field(41, ge=25, le=129)
     """Side of the maps, in pixels."""
-    draws: int = Field(6, ge=2, le=32)
+    draws: int = Field(9, ge=2, le=32)
     """Random layers of each kind."""
     angles: int = Field(6, ge=2, le=100)
     """Angles between quarter turns at which errors are measured."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
-from equigen.labs.steerable_filters.aliasing import Errors, Maps
+from equigen.labs.on_the_line import cautious_error
+from equigen.labs.steerable_filters.aliasing import Maps
 from equigen.labs.steerable_filters.curves import copies, cutoff_errors, frequency_errors
 from equigen.labs.steerable_filters.figures import grid_counts, held_pixels, sampled_waves
 from equigen.labs.steerable_filters.layers import Frequency
 from equigen.labs.steerable_filters.measuring import SIZES, Found
+from equigen.labs.steerable_filters.wording import told_error
 from equigen.report.document import Chapter, Formula, Table
 from equigen.report.picture import Picture
 
 __all__ = ["pixel_chapters"]
+
+_PLUS_MINUS = "± over random layers: twice as much is the 95 % interval of their mean by Student's law."
 
 
 def pixel_chapters(found: Found, maps: Maps, angles: int) -> list[Chapter]:
@@ -28,7 +30,7 @@ def pixel_chapters(found: Found, maps: Maps, angles: int) -> list[Chapter]:
 
 def _grid(found: Found) -> Chapter:
     held = found.grid.held
-    mean, doubt = 100 * float(held.shares.mean()), 100 * float(held.shares.std()) / math.sqrt(len(held.shares))
+    mean, doubt = 100 * float(held.shares.mean()), 100 * cautious_error(held.shares.tolist())
     return Chapter(
         "Quarter turns need no interpolation",
         [
@@ -115,7 +117,8 @@ def _aliasing(found: Found, maps: Maps, angles: int) -> Chapter:
             _by_frequency(found),
             _shares(found),
             f"Over all {len(ratios)} kinds of layers of this page, the measured error is "
-            f"{min(ratios):.2f} to {max(ratios):.2f} times the integral.",
+            f"{min(ratios):.2f} to {max(ratios):.2f} times the integral. All of them filter the same {maps.count} "
+            "maps, and so these numbers have no standard error.",
         ],
     )
 
@@ -134,23 +137,32 @@ def _shares(found: Found) -> Table:
         ["filters", "frequency", "share of its own", "largest alias", "its share", "error", "integral"],
         [_row(row) for row in found.frequencies],
         "Shares of the power that the sampled filters pass, by angular frequency. Where the largest alias "
-        "exceeds the frequency itself, the layer computes another frequency than its name says.",
+        "exceeds the frequency itself, the layer computes another frequency than its name says. Filters of "
+        f"frequency 0 are real and have both signs alike. {_PLUS_MINUS}",
         words=(0,),
     )
 
 
 def _row(row: Frequency) -> list[str]:
-    aliases = [(mu, share) for mu, share in row.shares.items() if mu != row.mu]
-    mu, share = aliases[0] if aliases else ("none", 0.0)
+    mu, share = _largest_alias(row)
     return [
         f"{row.kernel_size} x {row.kernel_size}",
         str(row.mu),
         f"{100 * row.shares.get(row.mu, 0.0):.4g} %",
-        str(mu),
+        mu,
         f"{100 * share:.2g} %",
-        _told(row.errors),
+        told_error(row.errors),
         f"{float(row.errors.predicted.mean()):.2g}",
     ]
+
+
+def _largest_alias(row: Frequency) -> tuple[str, float]:
+    """By name, with its share; of filters from a scalar to a scalar, which are real, both signs together."""
+    aliases = [(mu, share) for mu, share in row.shares.items() if mu != row.mu]
+    if not aliases:
+        return "none", 0.0
+    mu, share = aliases[0]
+    return (str(mu), share) if row.mu else (f"±{abs(mu)}", share + row.shares.get(-mu, 0.0))
 
 
 def _cutoff(found: Found) -> Chapter:
@@ -159,7 +171,11 @@ def _cutoff(found: Found) -> Chapter:
         for cutoff in (None, 0, 2, 3, 6):
             row = found.cutoff(k, cutoff)
             name = "default" if cutoff is None else str(cutoff)
-            cells = [_told(row.errors), f"{float(row.errors.predicted.mean()):.2g}", f"{row.errors.floor.mean():.0e}"]
+            cells = [
+                told_error(row.errors),
+                f"{float(row.errors.predicted.mean()):.2g}",
+                f"{row.errors.floor.mean():.0e}",
+            ]
             rows.append([f"{k} x {k}", name, str(row.filters), *cells])
     return Chapter(
         "Why there is a cut-off",
@@ -177,7 +193,7 @@ def _cutoff(found: Found) -> Chapter:
             Table(
                 ["filters", "cut-off", "number", "error", "integral", "floor"],
                 rows,
-                "± a standard error over random layers.",
+                _PLUS_MINUS,
             ),
             "The cut-off has a price. Frequency 3 of the field can be reached from a scalar only by $\\mu = 3$: with "
             "the default it stays empty at 3 x 3 and 5 x 5 and is filled at 7 x 7, whose ring at $r = 2$ holds it. A "
@@ -189,7 +205,9 @@ def _cutoff(found: Found) -> Chapter:
 
 
 def _copies(found: Found) -> Chapter:
-    rows = [[row.base, row.way, _told(row.errors), f"{float(row.errors.predicted.mean()):.2g}"] for row in found.copied]
+    rows = [
+        [row.base, row.way, told_error(row.errors), f"{float(row.errors.predicted.mean()):.2g}"] for row in found.copied
+    ]
     return Chapter(
         "A learned filter, turned eight times",
         [
@@ -198,14 +216,14 @@ def _copies(found: Found) -> Chapter:
             "filter would have to be the first one turned, exactly, for every filter that may be learned.",
             copies(
                 found.copied,
-                "5 x 5 filters from a scalar to functions on C8, at the odd multiples of 45 degrees: measured with two "
-                "standard errors, and by the integral (strokes). Smooth: the first filter is a random sum of rings. "
-                "Free: its pixels are independent. Steered: the other seven by the closed form. Not at all: eight "
-                "unrelated filters.",
+                "5 x 5 filters from a scalar to functions on C8, at the odd multiples of 45 degrees: measured with its "
+                "95 % interval over filters, and by the integral (strokes). Smooth: the first filter is a random sum "
+                "of rings. Free: its pixels are independent. Steered: the other seven by the closed form. Not at all: "
+                "eight unrelated filters.",
             ),
             Table(
                 ["first filter", "turned by", "error", "integral"], rows,
-                "± a standard error over random filters.", words=(0, 1),
+                _PLUS_MINUS, words=(0, 1),
             ),
             "For free pixels every way fails: nothing is known of the filter between its pixels, and the corners of "
             "the square leave it. A smooth filter can be interpolated. Whether a better interpolation comes near "
@@ -227,7 +245,3 @@ def _limits() -> Chapter:
             "ones) share the angular part, and with it the aliases, but not their sizes."
         ],
     )
-
-
-def _told(errors: Errors) -> str:
-    return f"{errors.mean:.2g} ± {errors.doubt:.1g}" if errors.doubt > 1e-9 else f"{errors.mean:.2g}"

@@ -102,6 +102,10 @@ class Turned:
     error: Mapping[str, Tensor]
     norm: Mapping[str, Tensor]
 
+    def norm_left(self, way: str) -> float:
+        """The least norm that a way leaves, over that of the steered filter at the same angle."""
+        return float((self.norm[way] / self.norm["steered"]).min())
+
 
 @dataclass(frozen=True)
 class Responses:

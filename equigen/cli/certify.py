@@ -13,6 +13,7 @@ from equigen.cli.options import Debug, Json, legal
 from equigen.cli.outcome import Outcome
 from equigen.cli.progress import Progress
 from equigen.cli.runs import ClassifierRun, only_writer, open_classifier
+from equigen.training.errors import ConfigError
 
 if TYPE_CHECKING:
     from equigen.symmetry.certificate import Certificate
@@ -27,7 +28,8 @@ def certify(run: Path, /, *, images: _Images = 8, json: Json = False, debug: Deb
     """Measure what of its symmetry a run's network keeps: every layer and the whole, on held-out images.
 
     Quarter turns and flips of the network's group must change nothing but the last digits, in float64 and in float32;
-    other angles are told beside what interpolation costs. The exit code is 1 if what the group promises is broken.
+    other angles are told beside what interpolation costs. The exit code is 1 if what the group promises is broken, or
+    cannot be told, as where the network says the same of all images.
 
     Args:
         run: The run folder; certificate.json is written there.
@@ -53,6 +55,11 @@ def _certified(opened: ClassifierRun, images: int) -> Certificate:
     from equigen.training.classifiers import load_labelled
 
     _, _, held_out = load_labelled(opened.config.data, opened.config.seed)
+    if len(held_out) < 2:
+        raise ConfigError(
+            "the run holds out one image, but a certificate needs two or more: train again with more images, as by a "
+            "larger --limit, or with a larger part held out, as by --set data.held_out=0.5."
+        )
     some = torch.linspace(0, len(held_out) - 1, min(images, len(held_out))).long()
     network = opened.model.network
     assert isinstance(network, SteerableClassifier)

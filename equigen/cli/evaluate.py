@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from pydantic import Field
 
-from equigen.cli.options import Count, Debug, Json, Place, Seed
+from equigen.cli.options import Count, Debug, Json, Seed, legal
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import Run, only_writer, open_classifier, open_run, require_run
@@ -24,16 +26,25 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+_COUNT = Annotated[int, Field(ge=1)]
+_PLACE = Annotated[int, Field(ge=0)]
+
+
+def _for_samples(kind: Any, shown: int) -> Parameter:
+    """A number that a run which draws samples takes as shown, and that is refused where none are drawn."""
+    return Parameter(converter=legal(kind), show_default=lambda _: str(shown))
+
+
 def evaluate(
     run: Path,
     /,
     *,
     n: Count = 450,
-    seeds: Count = 3,
-    draws: Count = 10,
+    seeds: Annotated[int | None, _for_samples(_COUNT, 3)] = None,
+    draws: Annotated[int | None, _for_samples(_COUNT, 10)] = None,
     seed: Seed = 0,
     solvers: str = "",
-    likelihood: Place = 48,
+    likelihood: Annotated[int | None, _for_samples(_PLACE, 48)] = None,
     flags: Annotated[SamplingFlags | None, Parameter(name="*")] = None,
     json: Json = False,
     debug: Debug = False,
@@ -60,7 +71,7 @@ def evaluate(
     compared = _named(solvers)
     require_run(run)
     if recorded(run).task == "classify":
-        _require_of_classifier(run, flags, solvers)
+        _require_of_classifier(run, flags, solvers, {"--seeds": seeds, "--draws": draws, "--likelihood": likelihood})
         return _classifier(run, flags.device, n, seed)
     processes.start()
     with only_writer(run):
@@ -70,22 +81,23 @@ def evaluate(
         if processes.rank():
             follow(opened.model)
             return Outcome({}, ())
-        found = _measure(
-            opened, {"n": n, "seeds": seeds, "draws": draws, "solvers": compared, "likelihood": likelihood, **asked}
-        )
+        counts = {"seeds": seeds or 3, "draws": draws or 10, "likelihood": 48 if likelihood is None else likelihood}
+        found = _measure(opened, {"n": n, "solvers": compared, **counts, **asked})
         write_evaluation(found, run)
         write_paths(opened.model, run, **asked)
     return Outcome({"run": run, **found.to_dict()}, _lines(found))
 
 
-def _require_of_classifier(run: Path, flags: SamplingFlags, solvers: str) -> None:
+def _require_of_classifier(run: Path, flags: SamplingFlags, solvers: str, counts: Mapping[str, int | None]) -> None:
     """Refuse what is asked of samples where a run draws none."""
     there = {
+        **{name: count is not None for name, count in counts.items()},
         "--solvers": bool(solvers),
         "--solver": flags.solver is not None,
         "--steps": flags.steps is not None,
         "--tolerance": flags.tolerance is not None,
-        "--guidance": flags.guidance != 1.0,
+        "--guidance": flags.guidance != SamplingFlags.guidance,
+        "--batch-size": flags.batch_size != SamplingFlags.batch_size,
     }
     if asked := [name for name, given in there.items() if given]:
         raise ConfigError(

@@ -61,8 +61,8 @@ class AccuracyByAngle:
         least: the lowest accuracy.
         most: the highest.
         spread: most - least.
-        spread_floor: what it would be on average if each image had its hits at random angles: what chance makes of a
-            classifier that knows no direction.
+        spread_floor: what it would be on average if each image had been turned by a random angle before: what chance
+            makes of a classifier that knows no direction.
         spread_floor_interval: where 95 % of such spreads lie.
         agreeing: images that are called the same at all angles.
         n: number of images.
@@ -165,7 +165,7 @@ class ClassifierEvaluation:
         chance: what calling everything the most frequent class of the training items would score on them.
         train_accuracy: on as many training items, at most all: above `accuracy` is overfitting.
         cross_entropy: on held-out items, in nats.
-        cross_entropy_error: its standard error.
+        cross_entropy_error: its standard error; None of a single item.
         chance_cross_entropy: that of giving every class its share of the training items.
         calibration: on held-out items.
         confusion: counts of held-out items, a row for each class, a column for what they are called.
@@ -193,7 +193,7 @@ class ClassifierEvaluation:
     chance: Share
     train_accuracy: Share
     cross_entropy: float
-    cross_entropy_error: float
+    cross_entropy_error: float | None
     chance_cross_entropy: float
     calibration: Calibration
     confusion: tuple[tuple[int, ...], ...]

@@ -118,7 +118,7 @@ def evaluate_classifier(
         chance=Share.of(int((labels == frequent).sum()), len(labels)),
         train_accuracy=Share.of(train_hits, len(seen)),
         cross_entropy=float(told.entropy.mean()),
-        cross_entropy_error=float(told.entropy.std() / len(labels) ** 0.5) if len(labels) > 1 else 0.0,
+        cross_entropy_error=float(told.entropy.std() / len(labels) ** 0.5) if len(labels) > 1 else None,
         chance_cross_entropy=float(-shares.log()[labels].mean()),
         calibration=calibration(told.confidence, told.hit, seed=seed),
         confusion=tuple(tuple(row) for row in confusion(told.called, labels, len(model.classes)).tolist()),

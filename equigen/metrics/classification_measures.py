@@ -80,14 +80,14 @@ def confusion(called: Tensor, labels: Tensor, classes: int) -> Tensor:
 def accuracy_by_angle(logits: Tensor, labels: Tensor, degrees: Sequence[float], *, seed: int) -> AccuracyByAngle:
     """The accuracy at each angle on the same images, with paired errors, and its spread beside what chance explains.
 
-    The floor of the spread deals the hits of each image out to the angles at random: the number of hits of an image
-    stays, the angle means nothing. Where angles agree by construction, as those a quarter turn apart do under C4, this
-    floor is the larger, and the comparison cautious.
+    The floor of the spread turns the row of hits of each image round by a random number of angles: which angles are hit
+    together stays, be it an arc of neighbours or angles a quarter turn apart that agree by construction; where they lie
+    means nothing.
 
     Args:
         logits: (angles, n, classes), n of two images or more.
         labels: true classes (n,).
-        degrees: the angles.
+        degrees: the angles, equally spread over a whole turn, in their order.
         seed: of the draws.
 
     Raises:
@@ -131,17 +131,19 @@ def accuracy_by_angle(logits: Tensor, labels: Tensor, degrees: Sequence[float], 
 
 
 def _chance_spread(hit: Tensor, seed: int) -> Tensor:
-    """The spread of accuracies (angles, n) when each image's hits fall on random angles, for each draw."""
+    """The spread of accuracies (angles, n) when each image is turned at random, for each draw."""
     angles, n = hit.shape
     total, spreads = hit.sum(0), []
-    undecided = total[(total > 0) & (total < angles)]  # the others hit at all angles or at none, however they are dealt
-    at_once = max(1, _KEYS // max(1, len(undecided) * angles))
+    undecided = hit.T[
+        (total > 0) & (total < angles)
+    ]  # the others hit at all angles or at none, however they are turned
+    at_once = max(1, _KEYS // max(1, undecided.numel()))
     for first in range(0, _DRAWS, at_once):
         item = torch.arange(first, min(first + at_once, _DRAWS))
         where = {"seed": seed, "stream": Stream.METRIC, "step": int(Use.ANGLES)}
-        keys = uniform((len(undecided), angles), item=item, **where)
-        dealt = keys.argsort(-1).argsort(-1) < undecided[:, None]
-        sums = dealt.sum(1)
+        by = (uniform((len(undecided),), item=item, dtype=torch.float64, **where) * angles).long()
+        place = (by[..., None] + torch.arange(angles)) % angles
+        sums = undecided.expand(len(item), -1, -1).gather(-1, place).sum(1)
         spreads.append((sums.amax(-1) - sums.amin(-1)).double() / n)
     return torch.cat(spreads)
 

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-__all__ = ["Certificate", "CertifiedElement", "CertifiedLayer", "Claim"]
+__all__ = ["LEAST_CONTRAST", "Certificate", "CertifiedElement", "CertifiedLayer", "Claim"]
+
+LEAST_CONTRAST = 1e-6
+"""Contrast below which a network says the same of all images, and nothing is certified."""
 
 _HOLDING = ("exact", "at the floor")
 _PLANNED = {True: "exact", False: "broken", None: "not known"}
@@ -48,15 +51,16 @@ class Claim:
 
 @dataclass(frozen=True)
 class CertifiedLayer:
-    """One steerable layer, measured on what it is given in the network.
+    """One layer, measured on what it is given in the network if it is steerable.
 
     Args:
         name: in the network, as `named_modules` gives it.
         kind: its class.
         size: (rows, columns) of its map.
-        group: that its fields follow.
+        group: that its results follow, under which it is measured.
         planned: whether `equigen.steerable.plan` says that it is exact on the grid; None: not known.
-        reason: why it is planned not to be, or why nothing was measured; "" otherwise.
+        reason: why it is planned not to be and what mends it, why nothing was measured, or that its group is less than
+            what the whole is asked for; "" otherwise.
         error: largest relative error over the motions of the grid, float64; None where nothing was measured.
         verdict: on that; "not measured" where it is None.
         between: largest error over other elements of the group; None where there are none.
@@ -87,7 +91,7 @@ class CertifiedElement:
         angle: in degrees, counterclockwise.
         flipped: whether the image was turned upside down before.
         on_grid: whether it moves pixels onto pixels.
-        error: ||f(g x) - f(x)|| / ||f(x)|| in float64, over the batch.
+        error: ||f(g x) - f(x)|| / ||f(x) - mean|| in float64, over the batch, with the mean of all results.
         floor: what interpolation alone costs, 0 on the grid.
         verdict: on the two.
         single: the error in float32 on the grid; None between, where interpolation drowns rounding.
@@ -117,9 +121,9 @@ class Certificate:
         on_grid: name of its part that moves pixels onto pixels, which is what is promised.
         images: number of images it was measured on.
         shape: (C, H, W) of one.
-        contrast: how far what the network says of different images lies apart, relative to its size: a network that
-            says the same of all images is invariant and useless.
-        rounding: relative error of float32 at the images themselves: the floor of what rounding does.
+        contrast: how far what the network says of different images lies apart, relative to all that it says about its
+            common mean: a network that says the same of all images is invariant and useless.
+        rounding: error of float32 at the images themselves, relative to the same: the floor of what rounding does.
         claims: in the order in which they were made.
         layers: in the order in which they run.
         elements: of the group.
@@ -182,11 +186,18 @@ class Certificate:
         """
         if not any(claim.promised for claim in self.claims):
             return f"{self.group} promises nothing on pixels: no motion of the grid but the identity is in it."
+        if self.contrast < LEAST_CONTRAST:
+            return f"The network says the same of all images; nothing can be told of what {self.group} promises."
         if self.holds:
             worst = max(claim.measured for claim in self.claims if claim.promised)
             what = f"All that {self.group} promises on pixels ({self.on_grid}) is kept"
             return f"{what}: the largest relative error is {worst:.2g}, which is rounding."
         wrong = next(claim for claim in self.claims if claim.promised and not claim.holds)
+        if wrong.verdict == "not told apart":
+            return (
+                f"What {self.group} promises on pixels ({self.on_grid}) cannot be told: {wrong.statement} is off by "
+                f"{wrong.measured:.2g}, but rounding alone moves the results by {self.rounding:.1g} in float32."
+            )
         named = [layer.name for layer in self.broken]
         where = f" by {', '.join(named)}" if named else f" by {wrong.where}" if wrong.where else ""
         return (
@@ -209,21 +220,12 @@ def _lines(found: Certificate) -> Iterator[str]:
         f"Measured on {found.images} images {found.shape}. What the network says of different images lies "
         f"{found.contrast:.2g} apart, relative to its size; float32 alone moves it by {found.rounding:.1g}."
     )
-    yield ""
-    rows = [("claim", "promised", "error", "holds up to", "verdict", "where")]
-    for claim in found.claims:
-        promised = "yes" if claim.promised else "no"
-        numbers = (f"{claim.measured:.2g}", f"{claim.bound:.2g}")
-        rows.append((claim.statement, promised, *numbers, claim.verdict, claim.where))
-    yield from _aligned(rows)
-    yield ""
-    rows = [("layer", "kind", "pixels", "planned", "error on the grid", "verdict", "between", "floor there")]
-    for layer in found.layers:
-        numbers = [_number(value) for value in (layer.error, layer.between, layer.floor)]
-        size = f"{layer.size[0]} x {layer.size[1]}"
-        planned = _PLANNED[layer.planned] + (f" ({layer.reason})" if layer.reason else "")
-        rows.append((layer.name, layer.kind, size, planned, numbers[0], layer.verdict, numbers[1], numbers[2]))
-    yield from _aligned(rows)
+    if found.claims:
+        yield ""
+        yield from _aligned(list(_claim_rows(found.claims)))
+    if found.layers:
+        yield ""
+        yield from _aligned(list(_layer_rows(found.layers)))
     yield ""
     rows = [("element", "float64", "floor", "verdict", "float32", "verdict")]
     for one in found.elements:
@@ -231,6 +233,22 @@ def _lines(found: Certificate) -> Iterator[str]:
         numbers = (f"{one.error:.2g}", _number(None if one.on_grid else one.floor))
         rows.append((name, *numbers, one.verdict, _number(one.single), one.single_verdict))
     yield from _aligned(rows)
+
+
+def _claim_rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
+    yield ("claim", "promised", "error", "holds up to", "verdict", "where")
+    for claim in claims:
+        numbers = (f"{claim.measured:.2g}", f"{claim.bound:.2g}")
+        yield (claim.statement, "yes" if claim.promised else "no", *numbers, claim.verdict, claim.where)
+
+
+def _layer_rows(layers: Sequence[CertifiedLayer]) -> Iterator[tuple[str, ...]]:
+    yield ("layer", "kind", "pixels", "group", "planned", "error on the grid", "verdict", "between", "floor there")
+    for layer in layers:
+        numbers = [_number(value) for value in (layer.error, layer.between, layer.floor)]
+        size = f"{layer.size[0]} x {layer.size[1]}"
+        planned = _PLANNED[layer.planned] + (f" ({layer.reason})" if layer.reason else "")
+        yield (layer.name, layer.kind, size, layer.group, planned, numbers[0], layer.verdict, *numbers[1:])
 
 
 def _number(value: float | None) -> str:

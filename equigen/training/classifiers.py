@@ -8,6 +8,7 @@ from equigen import store
 from equigen.data.dataset import DataSet
 from equigen.data.errors import DataError
 from equigen.groups.function_spaces import regular
+from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import plane_group
 from equigen.networks.classification_model import ClassificationModel
 from equigen.training.build import fitted_scale, load_data
@@ -82,6 +83,9 @@ def completed_classifier(config: ClassifierConfig, data: DataSet) -> ClassifierC
         config: as asked.
         data: the training part.
 
+    Raises:
+        ConfigError: a group with too many elements for a field.
+
     Example:
         >>> data = load_labelled(DataConfig(source="digits"), seed=0)[1]
         >>> [completed_classifier(ClassifierConfig(symmetry=name), data).width for name in ("C1", "C4", "D8")]
@@ -90,7 +94,10 @@ def completed_classifier(config: ClassifierConfig, data: DataSet) -> ClassifierC
     if config.width is not None:
         return config
     group = plane_group(config.symmetry)
-    field = regular(group, config.frequency if group.order is None else None).size
+    try:
+        field = regular(group, config.frequency if group.order is None else None).size
+    except ValueError as error:
+        raise ConfigError(_mended(str(error), group)) from None
     channels = next((count for images, count in _CHANNELS if len(data) < images), 64)
     return config.model_copy(update={"width": max(1, round(channels / field))})
 
@@ -111,10 +118,17 @@ def build_classifier(config: ClassifierConfig, data: DataSet, seed: int) -> Clas
         >>> build_classifier(ClassifierConfig(symmetry="C8"), data, seed=0).network.group.name
         'C8'
     """
-    config, names = completed_classifier(config, data), class_names(data)
+    config, names, group = completed_classifier(config, data), class_names(data), plane_group(config.symmetry)
     asked = config.model_dump(exclude={"augmentation"})
     try:
         network = store.build("steerable-classifier", shape=data.space.shape, classes=len(names), seed=seed, **asked)
     except store.StoreError as error:
-        raise ConfigError(str(error).replace("'steerable-classifier'", "the classifier", 1)) from None
+        raise ConfigError(_mended(str(error).replace("'steerable-classifier'", "the classifier", 1), group)) from None
     return ClassificationModel(network, fitted_scale(data), names, augmentation=config.augmentation)
+
+
+def _mended(said: str, group: PlaneGroup) -> str:
+    """What a network says of its arguments, with a mend that the configuration of a run has."""
+    if group.order is not None:
+        said = said.replace("take a lower frequency, or a smaller group", "take a smaller group, as C16, or SO2")
+    return said.replace("shape=(1, 28, 28)", "resize the images, resize=28 (--resize 28)")

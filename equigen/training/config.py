@@ -19,7 +19,7 @@ from equigen.training.classifier_config import ClassifierConfig
 from equigen.training.errors import ConfigError
 from equigen.training.model_config import ModelConfig, SamplingConfig
 from equigen.training.recipes import RECIPES, beneath
-from equigen.training.section import Section
+from equigen.training.section import Section, refused
 from equigen.training.tasks import UNUSED, Task, require_used, with_defaults
 
 __all__ = ["DataConfig", "TrainConfig", "TrainerConfig", "read_yaml"]
@@ -213,7 +213,8 @@ class TrainConfig(TrainerConfig):
     @classmethod
     def _labelled(cls, value: DataConfig, info: ValidationInfo) -> DataConfig:
         if info.data.get("task") == "classify" and value.condition != "label":
-            raise ValueError("should have the condition 'label', because the task is classify: leave condition out")
+            need = "should be 'label', because the task is classify: leave condition out"
+            raise refused(cls, ("condition",), value.condition, need)
         return value
 
     @field_validator("data", mode="before")

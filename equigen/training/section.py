@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from equigen.training.errors import ConfigError
 
-__all__ = ["Section", "complaint"]
+__all__ = ["Section", "complaint", "refused"]
 
 
 class Section(BaseModel):
@@ -70,6 +71,24 @@ def complaint(cls: type[BaseModel], error: ValidationError, where: str) -> str:
     subject = "" if need == message else "it "
     text = f"{where} has {key}={first['input']!r}, but {subject}{need[:1].lower()}{need[1:]}"
     return text if text.endswith("?") else f"{text}."
+
+
+def refused(cls: type[BaseModel], key: tuple[str, ...], value: object, need: str) -> ValidationError:
+    """What a validator raises to refuse one key of a section by its own name.
+
+    Args:
+        cls: the configuration that is read.
+        key: the way to the key from the field that is validated.
+        value: that it has.
+        need: what it should be, as "should be ...".
+
+    Example:
+        >>> print(refused(Section, ("heat",), -1, "should be above 0").errors()[0]["msg"])
+        Value error, should be above 0
+    """
+    kind = PydanticCustomError("value_error", "Value error, {need}", {"need": need})
+    wrong = InitErrorDetails(type=kind, loc=key, input=value)
+    return ValidationError.from_exception_data(cls.__name__, [wrong])
 
 
 def _plain(message: str) -> str:

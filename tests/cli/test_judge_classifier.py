@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,7 +63,13 @@ def test_people_are_told_each_angle(equigen, judged):
     assert "most frequent class" in done.out
 
 
-@pytest.mark.parametrize("asked", [("--solvers", "heun"), ("--steps", "3"), ("--guidance", "2"), ("--solver", "euler")])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(("--solvers", "heun"), ("--steps", "3"), ("--guidance", "2"), ("--solver", "euler"), ("--batch-size", "8")),
+        *(("--seeds", "3"), ("--draws", "10"), ("--likelihood", "0")),  # also as they are for generators
+    ],
+)
 def test_what_is_asked_of_samples_is_refused(equigen, judged, asked):
     done = equigen("evaluate", judged, *asked)
     assert done.code == 2
@@ -106,6 +113,38 @@ def test_a_run_that_generates_is_not_certified(equigen, trained):
     assert done.code == 1
     require_one_sentence(done)
     assert not (trained / "certificate.json").exists()
+
+
+def test_one_held_out_image_is_answered_with_what_gives_more(equigen):
+    few = ["--limit", "6", "--set", "data.held_out=0.1", "--steps", "1", "--batch-size", "4", "--threads", "1"]
+    words = ["--task", "classify", "--set", "classifier.width=1", "--out", "few"]
+    assert equigen("train", "digits", *few, *words).code == 0
+    done = equigen("certify", "few")
+    assert done.code != 0
+    require_one_sentence(done)
+    assert "--limit" in done.complaint
+    assert "--set data.held_out=" in done.complaint
+    told = equigen("evaluate", "few")
+    assert told.code == 0, told.err
+    assert "(error unknown) nats" in told.out
+    assert json.loads(Path("few/evaluation.json").read_text())["cross_entropy_error"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "mend"),
+    [
+        (["--resize", "3"], "--resize 28"),
+        (["--symmetry", "C9999"], "take a smaller group, as C16"),
+        (["--set", "data.condition=none"], "data.condition='none', but it should be 'label'"),
+    ],
+)
+def test_what_cannot_be_classified_is_answered_with_words_of_the_command_line(equigen, asked, mend):
+    done = equigen("train", "digits", "--task", "classify", "--limit", "12", "--steps", "1", "--out", "none", *asked)
+    assert done.code != 0
+    require_one_sentence(done)
+    assert mend in done.complaint
+    assert "lower frequency" not in done.complaint
+    assert "shape=(1" not in done.complaint
 
 
 @pytest.mark.parametrize("images", ["1", "0", "two"])

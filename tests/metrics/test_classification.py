@@ -15,7 +15,7 @@ from equigen.data.dataset import DataSet
 from equigen.data.pose import Poses
 from equigen.metrics.classification import ClassifierEvaluation, Share
 from equigen.metrics.classification_evaluating import ANGLES, classifier_stages, evaluate_classifier
-from equigen.metrics.classification_measures import accuracy_by_angle, calibration, confusion
+from equigen.metrics.classification_measures import accuracy_by_angle
 from equigen.random import Stream, uniform
 from equigen.spaces.euclidean import Euclidean
 
@@ -70,6 +70,42 @@ def test_hits_are_counted_beside_chance():
     assert found.cross_entropy == pytest.approx(float(functional.cross_entropy(logits.double(), held_out.labels)))
 
 
+class Corner:
+    """Looks at the pixel in the first row and the first column alone."""
+
+    classes = ("dark", "bright")
+
+    def logits(self, x: Tensor) -> Tensor:
+        return torch.stack((0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5), -1)
+
+
+def test_images_are_judged_as_they_lie():
+    x = numbers(60 * 36).reshape(60, 1, 6, 6).float()
+    data = DataSet(x, Euclidean(1, 6, 6), "corners", labels=(x[:, 0, 0, 0] > 0.5).long())
+    found = evaluate_classifier(Corner(), data, data, n=60)
+    assert found.accuracy.value == 1.0  # of images that were mirrored on the way about half would be hit
+    there = dict(zip(found.angles.degrees, found.angles.accuracy, strict=True))
+    # Counterclockwise: after a quarter turn the corner shows what was at the end of the first row.
+    corners = {0.0: x[:, 0, 0, 0], 90.0: x[:, 0, 0, -1], 180.0: x[:, 0, -1, -1], 270.0: x[:, 0, -1, 0]}
+    for degrees, pixel in corners.items():
+        assert there[degrees] == pytest.approx(float(((pixel > 0.5).long() == data.labels).double().mean()))
+
+
+@pytest.mark.parametrize(("train", "held_out"), [(60, 20), (12, 40)])
+def test_as_many_training_images_are_looked_at_as_held_out_ones(train, held_out):
+    data = bars()
+    found = evaluate_classifier(Upright(), data.subset(range(train)), data.subset(range(80 - held_out, 80)), n=2)
+    assert (found.train_accuracy.n, found.accuracy.n) == (min(train, held_out), held_out)
+
+
+def test_the_error_of_a_single_image_is_not_known():
+    data = bars()
+    found = evaluate_classifier(Upright(), data, data.subset([3]))
+    assert found.cross_entropy_error is None
+    assert ClassifierEvaluation.from_dict(found.to_dict()) == found
+    assert evaluate_classifier(Upright(), data, data.subset([3, 4]), n=2).cross_entropy_error is not None
+
+
 def test_a_classifier_that_swaps_its_classes_is_wrong_everywhere():
     data = bars()
     swapped = replace(data, labels=1 - data.labels)
@@ -105,61 +141,6 @@ def test_what_does_not_depend_on_quarter_turns_agrees_there():
     for angle in (0.0, 22.5, 45.0, 67.5):
         assert [entropy[(angle + turn) % 360] for turn in (90, 180, 270)] == pytest.approx([entropy[angle]] * 3)
     assert found.accuracy[0] == found.accuracy[4] == 1.0
-
-
-def test_the_spread_of_a_classifier_without_direction_is_that_of_chance():
-    hits = torch.stack([numbers(300, draw) for draw in range(16)]) < 0.8
-    logits = torch.stack((hits.double(), 1 - hits.double()), -1)
-    labels = torch.zeros(300, dtype=torch.int64)
-    found = accuracy_by_angle(logits, labels, ANGLES, seed=0)
-    assert found.spread_floor_interval[0] <= found.spread <= found.spread_floor_interval[1]
-    # In closed form: 16 means of n hits lie on average 3.53 deviations apart (Tippett 1925).
-    expected = 3.53 * math.sqrt(0.16 / 300)
-    assert found.spread_floor == pytest.approx(expected, rel=0.1)
-    tilted = logits.clone()
-    tilted[3, :60] = torch.tensor([0.0, 1.0], dtype=torch.float64)  # the planted fault: one angle is worse
-    assert accuracy_by_angle(tilted, labels, ANGLES, seed=0).differs
-    assert not found.differs
-
-
-def test_paired_differences_leave_out_what_is_hard_about_an_image():
-    hard = numbers(200) < 0.5
-    logits = torch.stack([torch.stack((~hard, hard), -1).double()] * 4)
-    logits[1, :5] = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    found = accuracy_by_angle(logits, torch.zeros(200, dtype=torch.int64), (0, 90, 180, 270), seed=0)
-    alone = math.sqrt(0.25 / 200)  # of one accuracy
-    assert max(found.difference_error) < alone / 3
-    assert sum(found.difference) == pytest.approx(0.0, abs=1e-12)
-    apart = (logits.argmax(-1) == 0).double()
-    by_hand = apart - apart.mean(0)
-    assert found.difference == pytest.approx(by_hand.mean(1).tolist())
-    assert found.difference_error == pytest.approx((by_hand.std(1) / math.sqrt(200)).tolist())
-
-
-def test_calibration_by_hand():
-    confidence = torch.tensor([0.55, 0.55, 0.95, 0.95], dtype=torch.float64)
-    found = calibration(confidence, torch.tensor([True, False, True, True]), seed=0)
-    assert found.error == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
-    assert found.confidence == pytest.approx((0.55, 0.95))
-    assert (found.accuracy, found.count) == ((0.5, 1.0), (2, 2))
-
-
-def test_a_calibrated_classifier_is_within_its_floor_and_a_boastful_one_is_not():
-    confidence = 0.5 + 0.5 * numbers(1000)
-    hit = numbers(1000, 1) < confidence
-    found = calibration(confidence, hit, seed=0)
-    assert found.floor_interval[0] <= found.error <= found.floor_interval[1]
-    assert found.floor > 0.01  # far from 0, though nothing is wrong
-    boast = calibration(1 - (1 - confidence) / 4, hit, seed=0)
-    assert boast.error > boast.floor_interval[1]
-    # In closed form, with about n/8 items in each of 8 bins: E |N(0, s)| = s sqrt(2 / pi) for each.
-    expected = math.sqrt(2 / math.pi) * float((confidence * (1 - confidence)).mean().sqrt()) * math.sqrt(8 / 1000)
-    assert found.floor == pytest.approx(expected, rel=0.2)
-
-
-def test_counts_of_confusion():
-    called, labels = torch.tensor([0, 2, 2, 1]), torch.tensor([0, 1, 2, 1])
-    assert confusion(called, labels, 3).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
 
 
 def test_rotations_are_of_the_images_before_their_poses():

@@ -1,4 +1,4 @@
-"""Certificates hold of sound networks, and name the layer of a network in which one was broken."""
+"""Certificates hold of sound networks, and of no broken one, nor where nothing was put to the test."""
 
 from __future__ import annotations
 
@@ -8,25 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equigen.groups.plane_groups import SO2, Cyclic, Dihedral
+from equigen.groups.plane_groups import SO2, Cyclic
 from equigen.networks.steerable_classifier import SteerableClassifier
-from equigen.random import Stream, normal
-from equigen.steerable.activations.pointwise import Pointwise
-from equigen.steerable.conv import SteerableConv2d
-from equigen.steerable.field_type import FieldType
-from equigen.steerable.invariant import Invariant
-from equigen.steerable.module import SteerableModule
-from equigen.steerable.resampling.pool import AveragePool, GlobalAveragePool
-from equigen.steerable.restrict import Restriction
-from equigen.symmetry.certificate import Certificate, Claim
+from equigen.symmetry.certificate import Certificate
 from equigen.symmetry.certifying import certify
-
-C4 = Cyclic(4)
-IMAGE, FIELDS = FieldType(C4, "1x0e"), FieldType(C4, "2xregular")
-
-
-def images(size: int = 9, count: int = 3) -> Tensor:
-    return normal((1, size, size), seed=5, stream=Stream.LAW, item=torch.arange(count), dtype=torch.float64)
+from tests.symmetry.certified import C4, FIELDS, After, Invariants, Shifted, claims, images, network
 
 
 def smooth(size: int = 17) -> Tensor:
@@ -34,39 +20,6 @@ def smooth(size: int = 17) -> Tensor:
     v, u = torch.meshgrid(*[torch.linspace(-1, 1, size).double()] * 2, indexing="ij")
     blobs = [torch.exp(-14 * ((u - a) ** 2 + 1.6 * (v - b) ** 2)) for a, b in ((0.3, 0.1), (-0.2, 0.25), (0.0, -0.3))]
     return torch.stack(blobs)[:, None]
-
-
-class Invariants(nn.Sequential):
-    """Layers, and the numbers that are left of an image."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).flatten(1)
-
-
-def network(*between: nn.Module) -> Invariants:
-    """Two convolutions around what is given, and a mean over positions."""
-    end = Invariant(FIELDS, "max")
-    layers = (SteerableConv2d(IMAGE, FIELDS, 3, padding=1), Pointwise(FIELDS, nn.ELU()), *between, end)
-    return Invariants(*layers, GlobalAveragePool(end.out_type))
-
-
-class Shifted(SteerableModule):
-    """What is wrong by so much: each map and a shift of it, which no turn leaves alone."""
-
-    def __init__(self, fields: FieldType, by: float) -> None:
-        super().__init__(fields, fields)
-        self.by = by
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.by * x.roll(1, -1) * torch.arange(x.shape[-1], dtype=x.dtype)
-
-    def plain(self) -> nn.Module:
-        return nn.Identity()
-
-
-def claims(found: Certificate) -> dict[str, Claim]:
-    """By the last words of what is claimed."""
-    return {claim.statement.split()[0] + " " + claim.statement.split()[-1]: claim for claim in found.claims}
 
 
 def test_a_sound_network_is_certified_layer_by_layer():
@@ -93,54 +46,15 @@ def test_a_planted_broken_layer_is_named_and_no_other(by):
     assert (claims(found)["invariance float32"].verdict == "broken") == (by == 1e-3)
 
 
-def test_a_stride_that_leaves_a_row_over_is_named_with_its_reason():
-    pools = certify(network(AveragePool(FIELDS, 2)), C4, images(9))
-    assert [layer.name for layer in pools.broken] == ["2"]
-    assert pools.broken[0].planned is False
-    assert pools.broken[0].reason in str(pools)
-    assert pools.broken[0].reason != ""
-    assert certify(network(AveragePool(FIELDS, 2)), C4, images(10)).holds
-
-
-def test_what_is_broken_between_the_layers_is_said_to_be_there():
-    class Leaning(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x * torch.arange(x.shape[-1], dtype=x.dtype)
-
-    found = certify(network(Leaning()), C4, images())
-    assert not found.holds
-    assert found.broken == ()
-    assert {claim.where for claim in found.claims if not claim.holds} == {"what lies between the layers"}
-
-
-def test_a_network_of_a_smaller_group_than_asked_is_broken_by_its_layers():
-    found = certify(network(), Dihedral(4), images())
-    assert not found.holds
-    assert {layer.verdict for layer in found.layers} == {"not measured"}
-    assert "its fields follow C4, of which D4 is no part" in found.layers[0].reason
-    assert not next(claim for claim in found.claims if not claim.holds).where.startswith("what")
-
-
 def test_what_the_group_cannot_promise_is_not_promised():
     plain = Invariants(nn.Conv2d(1, 3, 3, padding=1), nn.ELU(), nn.AdaptiveAvgPool2d(1))
     found = certify(plain, Cyclic(1), images())
     assert found.holds
     assert found.claims == found.layers == ()
     assert "promises nothing on pixels" in found.sentence()
+    assert "holds up to" not in str(found)  # no empty tables
+    assert "planned" not in str(found)
     assert not certify(plain, C4, images()).holds  # the same network, asked for more
-
-
-def test_a_part_of_the_group_that_is_given_up_is_not_asked_for():
-    large = FieldType(Dihedral(4), "1xregular")
-    restriction = Restriction(large, C4)
-    inner = restriction.out_type
-    layers = (SteerableConv2d(FieldType(Dihedral(4), "1x0e"), large, 3), restriction, SteerableConv2d(inner, inner, 3))
-    end = Invariant(inner, "norm")
-    whole = Invariants(*layers, end, GlobalAveragePool(end.out_type))
-    found = certify(whole, C4, images())
-    assert found.holds
-    assert [layer.group for layer in found.layers] == ["D4", "D4", "C4", "C4", "C4"]
-    assert not certify(whole, Dihedral(4), images()).holds
 
 
 def test_between_the_quarter_turns_the_error_stands_beside_the_floor():
@@ -159,27 +73,78 @@ def test_between_the_quarter_turns_the_error_stands_beside_the_floor():
     assert lost.claims[-1].verdict == "broken"
 
 
-def test_a_layer_that_gives_zeros_is_not_measured():
-    layer = network()
-    with torch.no_grad():
-        for weight in layer[0].parameters():
-            weight.zero_()
-    layer.append(nn.Flatten())
-    layer[-2].register_forward_hook(lambda module, given, out: out + 1.0)
-    found = certify(layer, C4, images())
-    assert found.layers[0].verdict == "not measured"
-    assert "zeros only" in found.layers[0].reason
-
-
-def test_a_network_that_ignores_its_images_shows_no_contrast():
-    class Mute(Invariants):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.ones(len(x), 2, dtype=x.dtype) + 0.0 * super().forward(x)
-
+def test_a_network_that_ignores_its_images_is_not_certified():
     assert certify(network(), C4, images()).contrast > 1e-3
-    mute = certify(Mute(*network()), C4, images())
-    assert mute.holds  # as a constant does
+    mute = certify(After(lambda y: 0.0 * y + 1.0, network()), C4, images())
+    assert not mute.holds
     assert mute.contrast == 0.0
+    assert {claims(mute)[f"invariance {name}"].verdict for name in ("float64", "float32")} == {"not told apart"}
+    assert mute.sentence().startswith("The network says the same of all images; nothing can be told")
+    same = certify(network(), C4, images()[:1].repeat(3, 1, 1, 1))
+    assert not same.holds
+    between = certify(After(lambda y: 0.0 * y + 1.0, network()), Cyclic(8), images())
+    assert between.claims[-1].verdict == "not told apart"
+
+
+@pytest.mark.parametrize("shift", [1e6, 1e13])
+def test_a_number_added_to_all_results_hides_nothing(shift):
+    tilted = network(Shifted(FIELDS, 0.1))
+    plain, found = certify(tilted, C4, images()), certify(After(lambda y: y + shift, tilted), C4, images())
+    broken = claims(found)["invariance float64"]
+    assert broken.verdict == "broken"
+    assert broken.measured == pytest.approx(claims(plain)["invariance float64"].measured, rel=0.1)
+    # Sound or not, float32 has no digits left for it.
+    sound = certify(After(lambda y: y + shift, network()), C4, images())
+    assert claims(sound)["invariance float32"].verdict == "not told apart"
+    assert not sound.holds
+
+
+def test_an_error_of_float32_is_no_rounding_beyond_a_thousandth():
+    class Lossy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 0.3 * torch.arange(x.shape[-1]).to(x) if x.dtype == torch.float32 else x
+
+    found = certify(Invariants(Lossy(), *network()), C4, images())
+    single = claims(found)["invariance float32"]
+    assert single.measured > 1e-3
+    assert single.bound == 1e-3
+    assert (single.verdict, found.holds) == ("not told apart", False)
+    assert "cannot be told: invariance" in found.sentence()
+    assert claims(found)["invariance float64"].verdict == "exact"
+
+
+def test_a_network_that_draws_or_counts_is_refused_by_its_layer():
+    class Drop(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.dropout(x, 0.3, training=True)
+
+    class Counting(nn.Module):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x * self.calls
+
+    drawing = network(Drop())
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match=r"a second time, by 2 \(Drop\), but"):
+        certify(drawing, C4, images())
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(ValueError, match=r"by 2 \(Counting\)"):
+        certify(network(Counting()), C4, images())
+    with pytest.raises(ValueError, match="by what lies between its layers"):
+        certify(After(lambda y: y + torch.rand(()), network()), C4, images())
+    assert certify(network(nn.Dropout()), C4, images()).holds  # which evaluation switches off
+
+
+def test_images_that_are_their_own_quarter_turns_are_refused():
+    for blank in (torch.zeros(2, 1, 9, 9), torch.ones(3, 1, 9, 9) + 1e-5 * images()):
+        with pytest.raises(ValueError, match=r"turned by 90 degrees they change by less than 0\.001"):
+            certify(network(), C4, blank)
+    halves = images() + images().flip(2, 3)
+    with pytest.raises(ValueError, match="turned by 180 degrees"):
+        certify(network(), C4, halves)
+    assert certify(network(), Cyclic(1), halves).holds  # of which nothing is asked
 
 
 def test_the_network_stays_as_it_is():

@@ -109,7 +109,10 @@ def test_a_classification_reads_labels_however_its_data_are_named(data):
         ({"task": "classify", "sampling": {"steps": 2}}, ["sampling=", "task=generate"]),
         ({"task": "classify", "recipe": "song"}, ["recipe='song'", "task=generate"]),
         ({"task": "classify", "sample_every": 5}, ["sample_every", "leave that out"]),
-        ({"task": "classify", "data": {"source": "d", "condition": "value"}}, ["condition 'label'", "classify"]),
+        (
+            {"task": "classify", "data": {"source": "d", "condition": "value"}},
+            ["has data.condition='value', but it should be 'label'", "classify"],
+        ),
         ({"task": "classify", "classifier": {"symmetry": "SO(2)"}}, ["'SO(2)'", "did you mean 'SO2'?"]),
         ({"task": "classify", "classifier": {"symmetry": "d4"}}, ["did you mean 'D4'?"]),
         ({"task": "classify", "classifier": {"symmetry": "C0"}}, ["'C0'", "no group of the plane"]),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from equigen.metrics.classification import AccuracyByAngle, Calibration
 from equigen.report.drawing import (
@@ -20,11 +21,23 @@ from equigen.report.drawing import (
     log_if_positive,
     png,
 )
+from equigen.report.grid import grid
 from equigen.symmetry.certificate import Certificate
 
-__all__ = ["accuracy_against_angle", "confusion_matrix", "error_by_element", "learning_curves", "reliability"]
+__all__ = [
+    "accuracy_against_angle",
+    "confusion_matrix",
+    "error_by_element",
+    "labelled_images",
+    "learning_curves",
+    "reliability",
+]
 
 _NAMED = 20  # classes whose names fit beside a matrix
+_FEW = 10  # points of a curve that are marked one by one
+_PERCENT = PercentFormatter(1.0, symbol="")
+_COLUMNS = 6  # images in a row that words stand above
+_LETTERS = 14  # of a class's name
 _NOTHING = 1e-18  # where an error of exactly 0 is drawn
 
 
@@ -45,11 +58,16 @@ def learning_curves(train: Sequence[Mapping[str, Any]], validation: Sequence[Map
     shown: list[float] = []
     for place, label, (steps, values), colour, line in curves:
         if len(steps):
-            both[place].plot(steps, values, line, color=colour, label=label, linewidth=1.5, markersize=4, mfc="w")
+            marked = line if "o" in line or len(steps) > _FEW else f"s{line}"
+            both[place].plot(steps, values, marked, color=colour, label=label, linewidth=1.5, markersize=4, mfc="w")
             shown += values.tolist() if place == 0 else []
     log_if_positive(both[0], np.array(shown))
     dress(both[0], "step", "cross entropy (nats)")
-    dress(both[1], "step", "accuracy on held-out images")
+    dress(both[1], "step", "accuracy on held-out images (%)")
+    both[1].yaxis.set_major_formatter(_PERCENT)
+    for axes in both:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlim(left=0)
     if both[0].get_legend_handles_labels()[0]:
         handles, labels = both[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=TEXT - 1)
@@ -102,8 +120,36 @@ def accuracy_against_angle(found: AccuracyByAngle, spoken: float) -> bytes:
     axes.set_xticks(range(0, 361, 45))
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=TEXT - 1)
-    dress(axes, "rotation (degrees, counterclockwise)", "accuracy")
+    dress(axes, "rotation (degrees, counterclockwise)", "accuracy (%)")
+    axes.yaxis.set_major_formatter(_PERCENT)
     return png(figure)
+
+
+def labelled_images(x: np.ndarray, told: Sequence[tuple[str, str, str]]) -> bytes:
+    """Images with words above each: its class, what it is called, and how surely.
+
+    Args:
+        x: (N, C, H, W), N >= 1.
+        told: the three words of each.
+    """
+    finite = x[np.isfinite(x)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    columns = _COLUMNS if x.shape[1] in (1, 3) else 2
+    rows = -(-len(x) // columns)
+    figure = canvas(7.2, 1.55 * rows)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for place in places:
+        place.set_axis_off()
+    for place, image, (label, called, confidence) in zip(places, x, told, strict=False):
+        tile = np.asarray(grid(image[None], 1, low=low, high=high).picture)
+        place.imshow(tile, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        words = f"{_short(label)}, called\n{_short(called)} ({confidence})"
+        place.set_title(words, fontsize=TEXT - 2, pad=3)
+    return png(figure)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def reliability(found: Calibration) -> bytes:
@@ -126,8 +172,10 @@ def reliability(found: Calibration) -> bytes:
     below.set_yscale("log")
     below.set_ylim(bottom=0.7)
     legend(above)
-    dress(above, "", "share that is right")
-    dress(below, "confidence told", "images")
+    dress(above, "", "share that is right (%)")
+    dress(below, "confidence told (%)", "images")
+    for axis in (above.yaxis, below.xaxis):
+        axis.set_major_formatter(_PERCENT)
     return png(figure)
 
 

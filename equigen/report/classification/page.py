@@ -17,12 +17,13 @@ from equigen.report.classification.figures import (
     accuracy_against_angle,
     confusion_matrix,
     error_by_element,
+    labelled_images,
     learning_curves,
     reliability,
 )
 from equigen.report.classification.words import (
     angle_rows,
-    by_angle,
+    angles,
     calibrated,
     certified,
     class_rows,
@@ -138,34 +139,34 @@ def _evaluated(found: ClassifierEvaluation, pictures: Mapping[str, np.ndarray]) 
             *_mistakes(found, pictures),
         ],
     )
-    if found.angles is not None:
-        yield Chapter("What the angle does", list(_angles(found, pictures)))
+    yield Chapter("What the angle does", [*_angles(found, pictures), *found.notes])
     caption = (
         "Images are put into bins by the probability that is given to what they are called. The band is where shares "
         "of so few images lie if the classifier is right exactly as often as it says."
     )
     picture = drawn_picture(reliability(found.calibration), "calibration", caption)
-    yield Chapter("Is it right as often as it says?", [calibrated(found), picture, *found.notes])
+    yield Chapter("Is it right as often as it says?", [calibrated(found), picture])
 
 
 def _mistakes(found: ClassifierEvaluation, pictures: Mapping[str, np.ndarray]) -> Iterator[Block]:
     x = pictures.get("mistakes")
     if x is None or not len(x) or not found.mistakes:
         return
-    columns = 12 if x.shape[1] in TOGETHER else 3
-    shown = grid(x, columns, tile=48)
     told = [
-        f"{found.classes[one.label]} as {found.classes[one.called]} ({100 * one.confidence:.0f}\N{NO-BREAK SPACE}%)"
+        (found.classes[one.label], found.classes[one.called], f"{100 * one.confidence:.0f}\N{NO-BREAK SPACE}%")
         for one in found.mistakes
     ]
-    rows = [", ".join(told[k : k + columns]) for k in range(0, len(told), columns)]
-    caption = f"The {len(x)} mistakes that are made with most confidence, row by row: {'; '.join(rows)}."
-    yield grid_picture(shown, "most confident mistakes", caption)
+    caption = (
+        f"The {len(x)} mistakes that are made with most confidence: the class, what the image is called, and the "
+        f"probability that is given to that; {grid(x).caption}."
+    )
+    yield drawn_picture(labelled_images(x, told), "most confident mistakes", caption)
 
 
 def _angles(found: ClassifierEvaluation, pictures: Mapping[str, np.ndarray]) -> Iterator[Block]:
-    assert found.angles is not None
-    yield by_angle(found.angles)
+    if found.angles is None:
+        return
+    yield angles(found, found.angles)
     caption = (
         f"{found.angles.n} held-out images at each angle; bars are 95 % of the difference from the mean over angles on "
         "the same images. The band is as high as the spread that chance alone exceeds in one case of forty."
@@ -193,7 +194,8 @@ def _certificate(found: Certificate) -> Iterator[Block]:
     ]
     if claims:
         yield Table(["claim", "promised", "largest error", "holds up to", "verdict"], claims, words=(0, 1, 4))
-    yield _layers(found)
+    if found.layers:
+        yield _layers(found)
 
 
 def _layers(found: Certificate) -> Table:
@@ -204,17 +206,19 @@ def _layers(found: Certificate) -> Table:
 
     between = any(one.between is not None for one in found.layers)
     planned = not all(one.planned for one in found.layers)
-    heading = ["layer", "kind", "pixels", *(["planned"] if planned else []), "error on the grid", "verdict"]
+    heading = ["layer", "kind", "pixels", "group", *(["planned"] if planned else []), "error on the grid", "verdict"]
     rows = []
     for one in found.layers:
         why = [_PLANNED[one.planned] + (f": {one.reason}" if one.reason else "")] if planned else []
-        rows.append([one.name, one.kind, f"{one.size[0]} x {one.size[1]}", *why, number(one.error), one.verdict])
+        size = f"{one.size[0]} x {one.size[1]}"
+        rows.append([one.name, one.kind, size, one.group, *why, number(one.error), one.verdict])
         rows[-1] += [number(one.between), number(one.floor)] if between else []
     caption = (
-        "Every steerable layer by itself, on what it is given when the network is given the images, in float64. "
+        "Every steerable layer by itself, on what it is given when the network is given the images, under its own "
+        "group and in float64. "
         + ("Planned: whether its settings make it exact on the grid." if planned else "All are planned to be exact.")
     )
     if between:
         heading += ["between", "floor"]
         caption += " Between: its error at other angles, beside the floor of what interpolation costs there."
-    return Table(heading, rows, caption, words=(0, 1, 2, 3, 5) if planned else (0, 1, 2, 4))
+    return Table(heading, rows, caption, words=(0, 1, 2, 3, 4, 6) if planned else (0, 1, 2, 3, 5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from equigen.metrics.classification import AccuracyByAngle, ClassifierEvaluation, Share
 from equigen.symmetry.certificate import Certificate
 
-__all__ = ["angle_rows", "by_angle", "calibrated", "certified", "class_rows", "confused", "in_short", "share"]
+__all__ = ["angle_rows", "angles", "by_angle", "calibrated", "certified", "class_rows", "confused", "in_short", "share"]
 
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
@@ -23,14 +23,32 @@ def share(found: Share) -> str:
 
 def in_short(found: ClassifierEvaluation) -> list[str]:
     """The evaluation in a few sentences."""
+    unknown = found.cross_entropy_error is None
+    error = "(error unknown)" if unknown else f"{_PLUS_MINUS} {found.cross_entropy_error:.3f}"
+    chance = ": this is not told from chance" if found.accuracy.interval[0] <= found.chance.value else ""
     return [
         f"{found.data}: {share(found.accuracy)} of {found.held_out} held-out images are called rightly (95 % "
-        f"interval); calling everything the most frequent class would be right for {share(found.chance)}.",
+        f"interval); calling everything the most frequent class would be right for {share(found.chance)}{chance}.",
         _overfitting(found),
-        f"Cross entropy {found.cross_entropy:.3f} {_PLUS_MINUS} {found.cross_entropy_error:.3f} nats; the classes' "
-        f"shares alone cost {found.chance_cross_entropy:.3f}. {calibrated(found)}",
-        *([] if found.angles is None else [by_angle(found.angles)]),
+        f"Cross entropy {found.cross_entropy:.3f} {error} nats; the classes' shares alone cost "
+        f"{found.chance_cross_entropy:.3f}. {calibrated(found)}",
+        *([] if found.angles is None else [angles(found, found.angles)]),
     ]
+
+
+def angles(found: ClassifierEvaluation, turned: AccuracyByAngle) -> str:
+    """What the angle does, in a sentence or two; no verdict where a classifier calls all images the same.
+
+    Args:
+        found: the evaluation.
+        turned: its part on images in rotations.
+    """
+    called = [
+        name for name, column in zip(found.classes, zip(*found.confusion, strict=True), strict=True) if any(column)
+    ]
+    if len(called) == 1:
+        return f"All held-out images are called {called[0]!r}: what the angle does cannot be told."
+    return by_angle(turned)
 
 
 def _overfitting(found: ClassifierEvaluation) -> str:

@@ -22,10 +22,16 @@ from equigen.symmetry.rotation import rotate
 
 __all__ = ["LABELS", "curves", "layers_at_sizes", "margins", "one_pixel_figure", "parts", "samples", "turned_digits"]
 
-LABELS = {"border": "the border of the frame", "pixels": "filters read at pixels", "samples": "16 samples"}
+LABELS = {
+    "border": "the border of the frame",
+    "pixels": "filters read at pixels",
+    "samples": "16 samples",
+    "blurs": "blurs that are nearly round",
+}
 """Name of a source -> its words."""
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
-_LOWEST = 3e-4  # of the error axis; rounding lies far below
+_LOWEST = 3e-4  # of the error axis, or half the least cross; rounding lies far below
+_BROAD = "#c4c4c4"
 _PALE = {True: "#deebf7", False: "#fdd0a2"}
 
 
@@ -54,18 +60,19 @@ def curves(turnings: Sequence[Turning], caption: str) -> Picture:
     """The error over the angle, for groups on the left and for activations of SO(2) on the right."""
     figure = canvas(8.4, 6.4)
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
+    lowest = min(_LOWEST, *(0.5 * float(one.floor.mean(1).min()) for one in turnings if one.name == REFERENCE))
     known = [one.name for one in turnings if one.trained]
-    groups = [name for name in known if name in (PLAIN, "C4", "C8", "C16", REFERENCE)]
-    rest = [name for name in known if name not in groups]
+    groups = [name for name in known if name in (PLAIN, "C4", "C8", "C16")]
+    rest = [name for name in known if name not in (*groups, REFERENCE)]
     for row, trained in enumerate((False, True)):
-        for axes, names in zip(panels[row], (groups, [REFERENCE, *rest]), strict=True):
-            for k, name in enumerate(names):
+        for axes, names in zip(panels[row], (groups, rest), strict=True):
+            for k, name in enumerate([REFERENCE, *names]):
                 one = next(one for one in turnings if one.name == name and one.trained == trained)
-                _curve(axes, one, k)
+                _curve(axes, one, k - 1, lowest)
             word = "trained" if trained else "untrained"
             dress(axes, "angle (degrees)" if row else "", f"error, {word}" if axes is panels[row][0] else "")
             axes.set_yscale("log")
-            axes.set_ylim(_LOWEST, 4.0)
+            axes.set_ylim(lowest, 4.0)
             axes.xaxis.set_major_locator(FixedLocator(range(0, 361, 45)))
             axes.set_xlim(0, 360)
     for axes in panels[0]:
@@ -76,12 +83,15 @@ def curves(turnings: Sequence[Turning], caption: str) -> Picture:
     return drawn_picture(png(figure), "error over the angle", caption)
 
 
-def _curve(axes: Axes, one: Turning, place: int) -> None:
+def _curve(axes: Axes, one: Turning, place: int, lowest: float) -> None:
+    """A thin line in the style of its place, or for the reference a broad one, on which others can lie."""
     angle = np.degrees(one.angles.numpy())
-    error = one.error.mean(1).clamp(min=_LOWEST / 10).numpy()
-    colour = STYLES[place % len(STYLES)][0]
-    axes.plot(angle, error, color=colour, linestyle=_DASHES[place % len(_DASHES)], linewidth=1.2, label=one.name)
-    if one.name == REFERENCE:
+    error = one.error.mean(1).clamp(min=lowest / 10).numpy()
+    if one.name != REFERENCE:
+        colour, dashes = STYLES[place % len(STYLES)][0], _DASHES[place % len(_DASHES)]
+        axes.plot(angle, error, color=colour, linestyle=dashes, linewidth=1.2, label=one.name)
+    else:
+        axes.plot(angle, error, color=_BROAD, linewidth=4.0, label=one.name)
         floor = np.degrees(one.floor_angles.numpy())
         axes.plot(
             floor, one.floor.mean(1), color=GREY, marker="x", markersize=5, linestyle="none", label="three shears"
@@ -95,13 +105,13 @@ def parts(splits: Sequence[Split], caption: str) -> Picture:
     for axes, one in zip(panels, splits, strict=True):
         rows = [("all of it", one.whole), *((LABELS[name], one.alone[name]) for name in LABELS)]
         rows += [
-            ("all three removed", one.nothing),
+            ("all four removed", one.nothing),
             ("bilinear interpolation", one.linear),
             ("three shears", one.shears),
         ]
         for k, (_, values) in enumerate(rows):
             mean = float(values.mean())
-            colour = BLUE if 0 < k < 4 else ORANGE if k > 4 else GREY
+            colour = BLUE if 0 < k <= len(LABELS) else ORANGE if k > len(LABELS) + 1 else GREY
             axes.barh(k, mean, color=colour, height=0.62)
             axes.text(mean * 1.15, k, f"{mean:.2g}", va="center", fontsize=TEXT - 1)
         axes.set_xscale("log")

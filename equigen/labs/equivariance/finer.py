@@ -6,8 +6,9 @@ for an integral,
     integral K(x) f(p + x) dx  ~  h^2 sum_i K(h i) f(p + h i),        h the distance between points.
 
 On pixels h = 1, which is coarse for rings .4 to .6 pixels wide: the sum depends on how the grid lies. At h = 1/2 it is
-the integral up to 1e-4. The single point in the middle of a filter is a point mass and keeps its weight. Blurs read the
-points that they read before, at more places; normalisations and activations act on each point alone.
+the integral up to 3e-6. The single point in the middle of a filter is a point mass and keeps its weight. Blurs read the
+points that they read before, at more places, or, where they are to be round, all points with the weights of a Gaussian
+of the same variance; normalisations and activations act on each point alone.
 """
 
 from __future__ import annotations
@@ -31,20 +32,24 @@ __all__ = ["finer_filter", "finer_invariants"]
 
 _REACH = 1.5
 """Pixels beyond the outermost ring that a finer filter covers: 4 of its widths."""
+_WIDTHS = 5.0  # of a Gaussian, beyond which a round blur reads nothing
 
 
-def finer_invariants(network: SteerableClassifier, finer: int) -> Callable[[Tensor], Tensor]:
+def finer_invariants(
+    network: SteerableClassifier, finer: int, *, round_blurs: bool = False
+) -> Callable[[Tensor], Tensor]:
     """The invariant numbers of a network, computed on grids that are some times denser than pixels.
 
     Args:
         network: whose kernels are rings, in evaluation mode, with odd sides of all maps.
         finer: points per pixel along an axis; 1 is the network itself.
+        round_blurs: whether Gaussians of the same variance, which have no direction, stand for binomial blurs.
 
     Returns:
         A function of images (B, C, s, s) read at the denser points of their frame, s = finer (n - 1) + 1, that gives
         (B, numbers). Images must lie within the disk that the network sees.
     """
-    steps = [_finer(layer, finer) for layer in network.trunk if not isinstance(layer, Disk)]
+    steps = [_finer(layer, finer, round_blurs) for layer in network.trunk if not isinstance(layer, Disk)]
 
     def function(x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -107,7 +112,9 @@ def _dense(
     return torch.where(mass.reshape(-1, 1, 1, 1, 1), kernels, kernels / finer**2)
 
 
-def _finer(layer: SteerableModule, finer: int) -> Callable[[Tensor], Tensor]:
+def _finer(layer: SteerableModule, finer: int, round_blurs: bool) -> Callable[[Tensor], Tensor]:
+    if isinstance(layer, BlurPool) and round_blurs:
+        return lambda x: _blurred_roundly(layer, x, finer)
     if finer == 1:
         return layer
     if isinstance(layer, SteerableConv2d):
@@ -124,3 +131,14 @@ def _blurred(layer: BlurPool, x: Tensor, finer: int) -> Tensor:
     weight = binomial(layer.kernel_size).to(x).expand(x.shape[1], 1, -1, -1)
     x = functional.pad(x, [finer * layer.padding] * 4, mode=layer.padding_mode)
     return functional.conv2d(x, weight, None, layer.stride, dilation=finer, groups=x.shape[1])
+
+
+def _blurred_roundly(layer: BlurPool, x: Tensor, finer: int) -> Tensor:
+    """The blur with a Gaussian of the binomial's variance, (k - 1)/4 along an axis, at the same places; k odd."""
+    variance = (layer.kernel_size - 1) / 4
+    reach = min(math.ceil(_WIDTHS * math.sqrt(variance) * finer), x.shape[-1] - 1)
+    along = torch.arange(-reach, reach + 1, dtype=torch.float64) / finer
+    line = torch.exp(-(along**2) / (2 * variance))
+    weight = (line[:, None] * line / line.sum() ** 2).to(x).expand(x.shape[1], 1, -1, -1)
+    x = functional.pad(x, [reach] * 4, mode=layer.padding_mode)
+    return functional.conv2d(x, weight, None, layer.stride, groups=x.shape[1])

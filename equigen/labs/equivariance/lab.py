@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import ClassVar
 
+import torch
 from pydantic import Field, field_validator
 
-from equigen.labs.digits_in_poses import posed_digits, poses
+from equigen.labs.digits_in_poses import PosedDigits, posed_digits, poses
+from equigen.labs.equivariance.answering import paragraph
 from equigen.labs.equivariance.chapters import chapters
-from equigen.labs.equivariance.concluding import Found, concluded, paragraph
+from equigen.labs.equivariance.concluding import Found, concluded
 from equigen.labs.equivariance.continuous_digits import continuous_digits
-from equigen.labs.equivariance.measuring import Turning, orbit, turning
-from equigen.labs.equivariance.roster import REFERENCE, ROSTER, built, resampled, settled, taught
+from equigen.labs.equivariance.measuring import Repeated, Turning, drift, orbit, turning
+from equigen.labs.equivariance.roster import REFERENCE, REPEATED, ROSTER, Kind, built, resampled, settled, taught
 from equigen.labs.equivariance.sizes import cells, hidden_by_a_mean, one_pixel
 from equigen.labs.equivariance.splitting import MARGIN, aliasing, border, smooth_only, some_angles, split
 from equigen.labs.lab import Answer, Lab, Tell
@@ -23,6 +26,7 @@ __all__ = ["Equivariance"]
 _SAMPLES = (8, 16, 32, 64)
 _FUNCTIONS = {"elu": REFERENCE, "relu": "SO(2) ReLU 16", "silu": "SO(2) SiLU 16"}
 _SMOOTH = ("SO(2) ELU 8", REFERENCE, "SO(2) ELU 32", "SO(2) norm", "SO(2) gated")
+_SOME = 12  # angles at which the networks of several trainings are compared
 _SETTLING = 256  # training images whose moments batch norms hold
 
 _Networks = dict[str, SteerableClassifier]
@@ -51,6 +55,8 @@ class Equivariance(Lab):
     """About as many in the first map of every network; the last has 8 times as many."""
     steps: int = Field(30, ge=1, le=100_000)
     """Of training, of 32 digits each."""
+    trainings: int = Field(3, ge=1, le=100)
+    """Of the networks whose order is asked for, each from its own weights; one decides nothing."""
 
     @field_validator("angles")
     @classmethod
@@ -68,46 +74,68 @@ class Equivariance(Lab):
 
     def measure(self, tell: Tell = lambda stage: None) -> Found:
         """All numbers of the lab."""
-        data = posed_digits(seed=self.seed)
+        data, chosen = posed_digits(seed=self.seed), [kind for kind in ROSTER if kind.name in REPEATED]
+        networks = [
+            self._networks(data, chosen if k else ROSTER, self.seed + k, f"{k + 1} of {self.trainings}", tell)
+            for k in range(self.trainings)
+        ]
+        return self.judged(networks, tell)
+
+    def _networks(
+        self, data: PosedDigits, kinds: Sequence[Kind], seed: int, word: str, tell: Tell
+    ) -> tuple[_Networks, _Networks]:
+        """Of each kind a network before training, and the same one after it."""
         untrained, trained = {}, {}
-        for kind in ROSTER:
-            tell(f"training {kind.name}" if not kind.like else f"sampling {kind.name}")
+        for kind in kinds:
+            tell(f"training {kind.name}, {word}" if not kind.like else f"sampling {kind.name}")
             if kind.like:
                 assert kind.samples is not None
                 untrained[kind.name] = resampled(untrained[kind.like], kind.samples)
                 trained[kind.name] = resampled(trained[kind.like], kind.samples)
                 continue
-            untrained[kind.name] = built(kind, self.channels, self.seed)
+            untrained[kind.name] = built(kind, self.channels, seed)
             settled(untrained[kind.name], data.train[:_SETTLING])
-            trained[kind.name] = taught(built(kind, self.channels, self.seed), data, self.steps, self.seed)
-        return self.judged(untrained, trained, tell)
+            trained[kind.name] = taught(built(kind, self.channels, seed), data, self.steps, seed)
+        return untrained, trained
 
-    def judged(self, untrained: _Networks, trained: _Networks, tell: Tell = lambda stage: None) -> Found:
+    def judged(self, networks: Sequence[tuple[_Networks, _Networks]], tell: Tell = lambda stage: None) -> Found:
         """Measure networks that are given.
 
         Args:
-            untrained: name of each kind in the roster -> a network, in evaluation mode.
-            trained: likewise.
+            networks: of each training, name -> a network before it, and after it, in evaluation mode; the first
+                training has the whole roster, the others those of `REPEATED`.
             tell: called with a few words before each stage.
         """
+        untrained, trained = networks[0]
         turnings = self._turnings(untrained, False, tell) + self._turnings(trained, True, tell)
+        tell("turning digits under all trainings")
+        repeated = self._repeated(networks)
         digits = continuous_digits(self.taken_apart, self.seed)
-        angles = some_angles(self.taken_apart - 1)
-        splits = []
-        for networks, word in ((untrained, "untrained"), (trained, "trained")):
+        angles, splits = some_angles(self.taken_apart - 1), []
+        for some, word in ((untrained, "untrained"), (trained, "trained")):
             tell(f"taking apart the error of {REFERENCE}, {word}")
-            splits.append(split(networks[REFERENCE], digits, angles, word == "trained"))
+            splits.append(split(some[REFERENCE], digits, angles, word == "trained"))
         smooth = {}
         for name in _SMOOTH:
-            tell(f"{name} without border and pixels")
-            smooth[name] = smooth_only(trained[name], digits, angles)
+            tell(f"{name} without border, pixels and blurs")
+            known = name == REFERENCE  # measured already, as the part of its samples
+            smooth[name] = splits[1].alone["samples"] if known else smooth_only(trained[name], digits, angles)
         tell("samples, border and sizes")
         aliased = {key: aliasing(trained[name], digits, angles, _SAMPLES) for key, name in _FUNCTIONS.items()}
         edge = border(trained[REFERENCE], digits, angles)
         double = resampled(trained[REFERENCE], 16).double()
         sizes = [one_pixel(double, digits.at(0.0, margin=margin)) for margin in (0, 0.5, MARGIN, MARGIN + 0.5)]
         hidden = hidden_by_a_mean(digits.at(0.0, margin=0.5), self.seed)
-        return Found(turnings, splits, smooth, aliased, edge, cells(seed=self.seed), sizes, hidden)
+        return Found(turnings, repeated, splits, smooth, aliased, edge, cells(seed=self.seed), sizes, hidden)
+
+    def _repeated(self, networks: Sequence[tuple[_Networks, _Networks]]) -> list[Repeated]:
+        pictures = orbit(continuous_digits(self.images, self.seed), some_angles(_SOME)).float()
+        made = []
+        for name in REPEATED:
+            rows = [[drift(some[name], pictures)[1:].mean(0) for some in pair] for pair in networks]
+            before, after = (torch.stack(each) for each in zip(*rows, strict=True))
+            made.append(Repeated(name, before, after))
+        return made
 
     def _turnings(self, networks: _Networks, trained: bool, tell: Tell) -> list[Turning]:
         digits, angles = continuous_digits(self.images, self.seed), poses(self.angles)
@@ -122,6 +150,10 @@ def _numbers(found: Found) -> dict[str, object]:
     border = found.border
     return {
         "networks": [_told(one) for one in found.turnings],
+        "several trainings": [
+            {"name": one.name, "untrained": one.untrained.tolist(), "trained": one.trained.tolist()}
+            for one in found.repeated
+        ],
         "taken apart": [
             {
                 "trained": one.trained,
@@ -146,7 +178,7 @@ def _numbers(found: Found) -> dict[str, object]:
         },
         "layers": [asdict(one) for one in found.cells],
         "sizes": [asdict(one) for one in found.sizes],
-        "hidden by a mean": {"map": found.hidden[0], "mean": found.hidden[1]},
+        "hidden by a mean": {"map": found.hidden[0].tolist(), "mean": found.hidden[1].tolist()},
     }
 
 

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from equigen.labs.equivariance.continuous_digits import ContinuousDigits
+from equigen.labs.on_the_line import cautious_error
 from equigen.networks.steerable_classifier import SteerableClassifier
 from equigen.symmetry.rotation import is_quarter_turn, rotate
 
-__all__ = ["Turning", "bilinear", "distances", "drift", "orbit", "standard_error", "turning"]
+__all__ = ["Repeated", "Turning", "bilinear", "distances", "drift", "mean_error", "orbit", "over_trainings", "turning"]
 
 _PIXELS = 1 << 17  # of a batch
 
@@ -144,14 +145,46 @@ def bilinear(x: Tensor, angle: float) -> Tensor:
     return nn.functional.grid_sample(x, grid, mode="bilinear", align_corners=False)
 
 
-def standard_error(values: Tensor) -> float:
-    """The standard error of the mean of independent numbers (B,).
+def mean_error(values: Tensor) -> float:
+    """The error of the mean of independent numbers (B,): half of what the 95 % Student interval reaches.
 
     Example:
-        >>> standard_error(torch.tensor([1.0, 3.0]))
-        1.0
+        >>> round(mean_error(torch.tensor([1.0, 2.0, 3.0, 4.0])), 3)
+        1.027
     """
-    return float(values.double().std() / math.sqrt(len(values)))
+    return cautious_error(values.double().tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Repeated:
+    """The same kind of network, built and trained several times.
+
+    Args:
+        name: of the kind.
+        untrained: (S, B), of each network and digit the mean error between quarter turns.
+        trained: (S, B), after training.
+    """
+
+    name: str
+    untrained: Tensor
+    trained: Tensor
+
+
+def over_trainings(values: Tensor) -> tuple[float, float]:
+    """The mean of numbers of S networks and B digits, and its error: that of networks and that of digits together.
+
+    Args:
+        values: (S, B), or the difference of two such on the same seeds and digits.
+
+    Returns:
+        The mean and its error, infinite for one network.
+
+    Example:
+        >>> mean, error = over_trainings(torch.tensor([[1.0, 1.0], [3.0, 3.0]]))   # digits agree, networks do not
+        >>> mean, error == mean_error(torch.tensor([1.0, 3.0]))
+        (2.0, True)
+    """
+    return float(values.mean()), math.hypot(mean_error(values.mean(1)), mean_error(values.mean(0)))
 
 
 def _mapped(function: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:

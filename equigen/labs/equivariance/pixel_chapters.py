@@ -32,6 +32,7 @@ def sizes_and_strides(found: Found) -> Chapter:
 
 def one_pixel_more(found: Found) -> Chapter:
     """What a frame of one pixel more does to a network of exact layers."""
+    on_map, after_mean = found.hidden
     rows = [
         [
             str(one.size),
@@ -63,7 +64,8 @@ def one_pixel_more(found: Found) -> Chapter:
             ),
             "A map that is read half a step aside is nearly a shifted map, and a mean over all positions does not see "
             "shifts. So a broken layer can look harmless at the end, all the more the smoother the map and the farther "
-            f"its border: one strided convolution on {found.sizes[1].size} pixels errs by {found.hidden[0]:.2g} on its "
-            f"map and by {found.hidden[1]:.1g} after a mean over it. Test the layer, not the end.",
+            f"its border: one strided convolution on {found.sizes[1].size} pixels errs by {float(on_map.mean()):.2g} "
+            f"on its map and by {float(after_mean.mean()):.1g} after a mean over it, relative to the norm of the map "
+            f"and to that of the mean ({len(on_map)} digits). Test the layer, not the end.",
         ],
     )

@@ -13,7 +13,7 @@ from equigen.labs.equivariance.continuous_digits import FRAME
 from equigen.networks.steerable_classifier import SteerableClassifier
 from equigen.networks.trunk import Activation
 
-__all__ = ["PLAIN", "REFERENCE", "ROSTER", "Kind", "built", "resampled", "settled", "taught"]
+__all__ = ["PLAIN", "REFERENCE", "REPEATED", "ROSTER", "ROUND", "Kind", "built", "resampled", "settled", "taught"]
 
 _CHANNELS_PER_FIELD = {"C1": 1, "C4": 4, "C8": 8, "C16": 16, "SO2": 7}
 _BATCH = 32
@@ -30,6 +30,7 @@ class Kind:
         function: of one number.
         samples: of a Fourier activation.
         like: name of the kind whose weights it shares, "" for its own.
+        disk: whether every map is cut to its largest disk.
 
     Example:
         >>> [kind.name for kind in ROSTER][:4]
@@ -42,6 +43,7 @@ class Kind:
     function: Literal["elu", "relu", "silu"] = "elu"
     samples: int | None = None
     like: str = ""
+    disk: bool = False
 
     def fields(self, channels: int) -> int:
         """Fields of the first convolution that have about so many channels."""
@@ -52,6 +54,10 @@ PLAIN = "plain"
 """Name of the network without symmetry."""
 REFERENCE = "SO(2) ELU 16"
 """Name of the network whose error is taken apart."""
+ROUND = "SO(2) ELU 16, disk"
+"""Name of the reference whose maps have a round border."""
+REPEATED = (PLAIN, "C4", "C8", "C16", REFERENCE, ROUND)
+"""Names of the networks that are built and trained several times."""
 ROSTER = (
     Kind(PLAIN, "C1"),
     Kind("C4", "C4"),
@@ -64,6 +70,7 @@ ROSTER = (
     Kind("SO(2) SiLU 16", "SO2", "fourier", "silu", samples=16),
     Kind("SO(2) norm", "SO2", "norm"),
     Kind("SO(2) gated", "SO2", "gated"),
+    Kind(ROUND, "SO2", "fourier", samples=16, disk=True),
 )
 """All of them; a number is that of the samples of a Fourier activation."""
 
@@ -77,7 +84,7 @@ def built(kind: Kind, channels: int, seed: int) -> SteerableClassifier:
     """
     options = {"activation": kind.activation, "function": kind.function, "samples": kind.samples}
     shape, width = (1, FRAME, FRAME), kind.fields(channels)
-    return SteerableClassifier(kind.symmetry, shape, 10, width=width, seed=seed, **options)
+    return SteerableClassifier(kind.symmetry, shape, 10, width=width, disk=kind.disk, seed=seed, **options)
 
 
 def settled(network: nn.Module, images: Tensor) -> nn.Module:
@@ -103,7 +110,7 @@ def resampled(network: SteerableClassifier, samples: int) -> SteerableClassifier
     Example:
         >>> network = built(ROSTER[4], 7, seed=0).eval()
         >>> finer, x = resampled(network, 64), torch.rand(2, 1, FRAME, FRAME)
-        >>> finer.samples, 0 < float((finer(x) - network(x)).norm() / network(x).norm()) < 0.1
+        >>> finer.samples, 0 < ((finer(x) - network(x)).norm() / network(x).norm()).item() < 0.1
         (64, True)
     """
     names = ("width", "frequency", "activation", "function", "restrict", "disk", "seed")

@@ -159,7 +159,7 @@ def one_pixel(network: SteerableClassifier, pictures: Tensor) -> OnePixel:
 
 
 @torch.no_grad()
-def hidden_by_a_mean(pictures: Tensor, seed: int = 0) -> tuple[float, float]:
+def hidden_by_a_mean(pictures: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """The error at quarter turns of one strided convolution with a bad size, on its map and after a mean over the map.
 
     Args:
@@ -167,11 +167,13 @@ def hidden_by_a_mean(pictures: Tensor, seed: int = 0) -> tuple[float, float]:
         seed: of the weights.
 
     Returns:
-        The largest equivariance error of the map, and that of the mean over it.
+        Of each picture, (B,), the largest equivariance error of the map over the three quarter turns, relative to the
+        map's norm, and that of the mean over it, relative to the mean's norm.
     """
     with fork(seed=seed, stream=Stream.INITIALISATION):
         conv = SteerableConv2d(FieldType(_C4, "1x0e"), _FIELDS, 3, stride=2, padding=1).double()
     before, after = ImageAction(_C4, conv.in_type), ImageAction(_C4, _FIELDS)
     ends = (conv, lambda x: conv(x).mean((-2, -1), keepdim=True))
-    found = [equivariance_error(end, pictures, before, after, _QUARTER).largest for end in ends]
-    return found[0], found[1]
+    found = [[equivariance_error(end, one[None], before, after, _QUARTER).largest for one in pictures] for end in ends]
+    on_map, after_mean = torch.tensor(found, dtype=torch.float64)
+    return on_map, after_mean

@@ -4,7 +4,8 @@
 |---|---|
 | samples of the activations | 64 of them instead of 16 |
 | border of the frame | `MARGIN` empty pixels more on every side |
-| pixels under filters and blurs | twice as many along each axis, `finer_invariants` |
+| pixels under filters | twice as many along each axis, `finer_invariants` |
+| blurs that are only nearly round | Gaussians of the same variance |
 | interpolation | pictures are exact; what interpolation adds is measured as a difference |
 
 All is measured on the invariant numbers before the head: these are means over the map, so that a wider frame only
@@ -14,7 +15,7 @@ scales what the digit adds to them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,11 +29,25 @@ from equigen.labs.equivariance.roster import resampled
 from equigen.networks.steerable_classifier import SteerableClassifier
 from equigen.symmetry.rotation import disk_mask, rotate
 
-__all__ = ["MANY", "MARGIN", "MARGINS", "Border", "Split", "aliasing", "border", "smooth_only", "some_angles", "split"]
+__all__ = [
+    "MANY",
+    "MARGIN",
+    "MARGINS",
+    "SOURCES",
+    "Border",
+    "Split",
+    "aliasing",
+    "border",
+    "smooth_only",
+    "some_angles",
+    "split",
+]
 
-MARGIN = 32
-"""Empty pixels on every side with which the border is out of reach."""
-MARGINS = (0, 4, 8, 16, 32)
+SOURCES = ("border", "pixels", "samples", "blurs")
+"""Names of what is removed and left."""
+MARGIN = 36
+"""Empty pixels on every side with which next to nothing reaches the border: 37.5 of them, and the digit carries 35."""
+MARGINS = (0, 4, 8, 16, 36)
 """Of the curve of the error against them."""
 MANY = 64
 """Samples that leave nearly no aliasing."""
@@ -102,22 +117,23 @@ def split(network: SteerableClassifier, digits: ContinuousDigits, angles: Tensor
     """
     many = resampled(network, MANY)
 
-    def error(of: SteerableClassifier, margin: int, finer: int) -> Tensor:
+    def error(left: Collection[str]) -> Tensor:
+        """With the sources that are left."""
+        margin, finer = 0 if "border" in left else MARGIN, 1 if "pixels" in left else _FINER
         pictures = orbit(digits, angles, margin=margin, finer=finer).float()
-        return drift(finer_invariants(of, finer), pictures)[1:].mean(0)
+        of = network if "samples" in left else many
+        return drift(finer_invariants(of, finer, round_blurs="blurs" not in left), pictures)[1:].mean(0)
 
-    whole = error(network, 0, 1)
-    without = {"border": error(network, MARGIN, 1), "pixels": error(network, 0, _FINER), "samples": error(many, 0, 1)}
-    alone = {"border": error(many, 0, _FINER), "pixels": error(many, MARGIN, 1)}
-    alone["samples"] = error(network, MARGIN, _FINER)
+    without = {name: error(set(SOURCES) - {name}) for name in SOURCES}
+    alone = {name: error({name}) for name in SOURCES}
     added = [_added(finer_invariants(network, 1), digits, angles, turn) for turn in (rotate, bilinear)]
-    return Split(trained, whole, without, alone, error(many, MARGIN, _FINER), *added)
+    return Split(trained, error(SOURCES), without, alone, error(()), *added)
 
 
 def smooth_only(network: SteerableClassifier, digits: ContinuousDigits, angles: Tensor) -> Tensor:
-    """(B,), the mean error of a network whose border and pixels are removed: that of its activations."""
+    """(B,), the mean error of a network of which border, pixels and blurs are removed: that of its activations."""
     pictures = orbit(digits, angles, margin=MARGIN, finer=_FINER).float()
-    return drift(finer_invariants(network, _FINER), pictures)[1:].mean(0)
+    return drift(finer_invariants(network, _FINER, round_blurs=True), pictures)[1:].mean(0)
 
 
 @torch.no_grad()

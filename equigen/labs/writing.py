@@ -77,9 +77,9 @@ def document(answer: Answer) -> Document:
     decided = Table(
         ["statement", "verdict", "measured", "error", "compared with"],
         [_row(one) for one in answer.conclusions],
-        'The error is a standard error, or half a bound where rounding is the only one; 0 where a number is exact or is '
-        'compared as it stands. "Yes" and "no" stand where two errors leave no doubt; "not resolved" where '
-        "they do, at this number of samples.",
+        "The error is a standard error, half an interval of 95 % from few samples, or half a bound of rounding; 0 "
+        'where a number is exact or compared as it stands. "Yes" and "no" stand where two errors leave no doubt, "not '
+        'resolved" where they leave one at this number of samples.',
         words=(0, 1),
     )
     last = Chapter(

@@ -38,7 +38,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("function", [*MODULES, *FUNCTIONS], ids=str)
+@pytest.mark.parametrize("function", [*MODULES, *FUNCTIONS])
 def test_the_known_are_the_same_piece_by_piece(function):
     assert may_be_repeated(function)
     assert keeps_its_argument(function)
@@ -52,7 +52,7 @@ def test_the_known_are_the_same_piece_by_piece(function):
         torch.testing.assert_close(slopes[1], slopes[0], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("function", UNKNOWN, ids=str)
+@pytest.mark.parametrize("function", UNKNOWN)
 def test_the_unknown_are_neither(function):
     assert not may_be_repeated(function)
     assert not keeps_its_argument(function)

@@ -14,7 +14,7 @@ from equigen.steerable.activations.plain import PlainSampled
 from equigen.steerable.activations.sampled import act_by_formula, act_on_samples
 
 FUNCTIONS = [nn.SiLU(), nn.ELU(0.7), nn.ReLU(), nn.ReLU(inplace=True), nn.GELU(), torch.tanh, torch.square]
-EACH = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+EACH = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 def noise(*shape, seed=0):

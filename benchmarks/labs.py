@@ -15,7 +15,7 @@ from benchmarks.measure import arguments, clock, machine, record
 from equigen.labs.lab import answer
 from equigen.labs.writing import record as found
 from equigen.labs.writing import write
-from equigen.store import LABS
+from equigen.table import LABS
 
 ALLOWED = {"mnist-diffusion": 360.0, "equivariance": 300.0, "rotation-stability": 600.0}  # seconds; the others have 120
 

@@ -1,8 +1,7 @@
-"""Models on disk: config.json beside model.safetensors; and the one closed table of names that become classes.
+"""Models on disk: config.json beside model.safetensors.
 
 A configuration is JSON-plain: every object is {"kind": name, parameter: value, ...}, its parameters those of its
-constructor. Only names of the table become classes; nothing is unpickled and no code is loaded. The table holds paths,
-so that names can be listed without importing torch.
+constructor. Only names of the table (`equigen.table`) become classes; nothing is unpickled and no code is loaded.
 """
 
 from __future__ import annotations
@@ -16,22 +15,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from equigen.table import TABLE
+
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "CLASSIFIERS",
-    "GRIDS",
-    "LABS",
-    "MODELS",
-    "NETWORKS",
-    "PRECONDITIONINGS",
-    "SCHEDULES",
-    "SOLVERS",
-    "SPACES",
-    "TABLE",
-    "TIMES",
-    "WEIGHTS",
     "StoreError",
     "build",
     "from_config",
@@ -42,73 +31,6 @@ __all__ = [
 ]
 
 _FORMAT = 1
-
-SPACES = {
-    "euclidean": "spaces.euclidean:Euclidean",
-    "centred": "spaces.centred:Centred",
-    "masked": "spaces.masked:Masked",
-}
-SCHEDULES = {
-    "geometric-noise": "diffusion.schedules.geometric_noise:GeometricNoise",
-    "variance-exploding": "diffusion.schedules.variance_exploding:VarianceExploding",
-    "variance-preserving": "diffusion.schedules.variance_preserving:VariancePreserving",
-    "sub-variance-preserving": "diffusion.schedules.sub_variance_preserving:SubVariancePreserving",
-    "cosine": "diffusion.schedules.cosine:Cosine",
-    "edm": "diffusion.schedules.edm:EDM",
-    "rectified-flow": "diffusion.schedules.rectified_flow:RectifiedFlow",
-}
-PRECONDITIONINGS = {
-    "karras": "diffusion.preconditioning.karras:KarrasPreconditioning",
-    "scale-by-sigma": "diffusion.preconditioning.scale_by_sigma:ScaleBySigma",
-    "noise": "diffusion.preconditioning.noise_prediction:NoisePrediction",
-    "velocity": "diffusion.preconditioning.velocity_prediction:VelocityPrediction",
-}
-WEIGHTS = {
-    "karras-weight": "diffusion.loss:KarrasWeight",
-    "noise-weight": "diffusion.loss:NoiseWeight",
-    "unit-weight": "diffusion.loss:UnitWeight",
-}
-TIMES = {"uniform-times": "diffusion.loss:UniformTimes", "log-normal-noise": "diffusion.loss:LogNormalNoise"}
-SOLVERS = {
-    "dpm-solver-2m": "diffusion.solvers.dpm_solver_2m:DPMSolver2M",
-    "euler": "diffusion.solvers.euler:Euler",
-    "heun": "diffusion.solvers.heun:Heun",
-    "euler-maruyama": "diffusion.solvers.euler_maruyama:EulerMaruyama",
-    "ancestral": "diffusion.solvers.ancestral:Ancestral",
-    "predictor-corrector": "diffusion.solvers.predictor_corrector:PredictorCorrector",
-    "rk45": "diffusion.solvers.rk45:RK45",
-}
-GRIDS = {
-    "karras-grid": "diffusion.time_grid:KarrasGrid",
-    "log-snr-grid": "diffusion.time_grid:LogSNRGrid",
-    "uniform-grid": "diffusion.time_grid:UniformGrid",
-}
-NETWORKS = {
-    "unet": "networks.unet:UNet",
-    "tutorial-unet": "networks.tutorial_unet:TutorialUNet",
-}
-CLASSIFIERS = {"steerable-classifier": "networks.steerable_classifier:SteerableClassifier"}
-MODELS = {
-    "diffusion-model": "diffusion.model:DiffusionModel",
-    "classification-model": "networks.classification_model:ClassificationModel",
-    "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
-    "scale": "diffusion.scale:Scale",
-    "givens": "diffusion.givens:Givens",
-}
-LABS = {
-    "noise-scale": "labs.noise_scale:NoiseScale",
-    "mixture-score": "labs.mixture_score:MixtureScore",
-    "reversal": "labs.reversal:Reversal",
-    "denoising": "labs.denoising:Denoising",
-    "mnist-diffusion": "labs.mnist_diffusion:MnistDiffusion",
-    "irreps": "labs.irreps:Irreps",
-    "steerable-filters": "labs.steerable_filters:SteerableFilters",
-    "equivariance": "labs.equivariance:Equivariance",
-    "rotation-stability": "labs.rotation_stability:RotationStability",
-}
-TABLE: dict[str, str] = (
-    SPACES | SCHEDULES | PRECONDITIONINGS | WEIGHTS | TIMES | SOLVERS | GRIDS | NETWORKS | CLASSIFIERS | MODELS
-)
 
 
 class StoreError(ValueError):

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from equigen import store
+from equigen import store, table
 from equigen.diffusion import EDM, DiffusionModel, KarrasPreconditioning, NetworkDenoiser, Scale
 from equigen.networks.unet import UNet
 from equigen.spaces.euclidean import Euclidean
@@ -53,13 +53,13 @@ def test_a_save_that_fails_keeps_what_was_there(tmp_path, monkeypatch):
     store.load(tmp_path / "model")
 
 
-@pytest.mark.parametrize("kind", store.TABLE)
+@pytest.mark.parametrize("kind", table.TABLE)
 def test_every_name_is_a_class(kind):
     assert isinstance(store.resolve(kind), type)
 
 
 @pytest.mark.parametrize(
-    "kind", [*store.SCHEDULES, *store.PRECONDITIONINGS, *store.WEIGHTS, *store.TIMES, *store.SOLVERS, *store.GRIDS]
+    "kind", [*table.SCHEDULES, *table.PRECONDITIONINGS, *table.WEIGHTS, *table.TIMES, *table.SOLVERS, *table.GRIDS]
 )
 def test_every_formula_goes_there_and_back(kind):
     value = store.build(kind)

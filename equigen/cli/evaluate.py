@@ -15,7 +15,7 @@ from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import Run, only_writer, open_classifier, open_run, require_run
 from equigen.cli.sampling import SamplingFlags, require_guidable, sampling_asked
-from equigen.store import SOLVERS
+from equigen.table import SOLVERS
 from equigen.training import processes
 from equigen.training.errors import ConfigError
 

@@ -12,7 +12,8 @@ from cyclopts import Parameter
 from equigen.cli.options import Debug, Json, assignments
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress, duration
-from equigen.store import LABS, StoreError, resolve
+from equigen.store import StoreError, resolve
+from equigen.table import LABS
 from equigen.training.errors import ConfigError
 
 __all__ = ["lab"]

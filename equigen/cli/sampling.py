@@ -16,7 +16,8 @@ from cyclopts import Group, Parameter, Token
 from pydantic import Field
 
 from equigen.cli.options import Count, Device, Flags, legal
-from equigen.store import SOLVERS, StoreError, from_config
+from equigen.store import StoreError, from_config
+from equigen.table import SOLVERS
 from equigen.training.config import TrainConfig
 from equigen.training.errors import ConfigError
 from equigen.training.model_config import SamplingConfig

@@ -13,7 +13,8 @@ from equigen.cli.options import Debug, Json, assignments
 from equigen.cli.outcome import Outcome, table
 from equigen.cli.progress import Progress
 from equigen.cli.runs import open_run
-from equigen.store import SCHEDULES, SOLVERS, StoreError, build, resolve
+from equigen.store import StoreError, build, resolve
+from equigen.table import SCHEDULES, SOLVERS
 from equigen.training.errors import ConfigError
 
 if TYPE_CHECKING:

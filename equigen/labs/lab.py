@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError
 
 from equigen.report.document import Chapter
-from equigen.store import LABS, resolve
+from equigen.store import resolve
+from equigen.table import LABS
 from equigen.training.errors import ConfigError
 from equigen.training.section import Section, complaint
 

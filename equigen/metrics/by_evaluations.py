@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from equigen.metrics.given import Given
 from equigen.metrics.loss import device_of
-from equigen.store import SOLVERS, build
+from equigen.store import build
+from equigen.table import SOLVERS
 
 __all__ = ["BUDGETS", "SolverComparison", "SolverCurve", "compare_solvers"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equigen import store
+from equigen import store, table
 from equigen.data.dataset import DataSet
 from equigen.data.errors import DataError
 from equigen.data.loading import load
@@ -145,16 +145,16 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
     """
     config = completed(config, data)
     network = _network(config, data, seed)
-    schedule = _named(config.schedule, store.SCHEDULES)
-    preconditioning = _named(config.preconditioning, store.PRECONDITIONINGS)
+    schedule = _named(config.schedule, table.SCHEDULES)
+    preconditioning = _named(config.preconditioning, table.PRECONDITIONINGS)
     scale = fitted_scale(data)
     structure, condition = data.structure, _condition(data)
     return DiffusionModel(
         data.space,
         NetworkDenoiser(network, schedule, preconditioning),
         Scale.identity() if config.scale == "none" else scale,
-        weight=_named(config.weight, store.WEIGHTS),
-        times=_named(config.times, store.TIMES),
+        weight=_named(config.weight, table.WEIGHTS),
+        times=_named(config.times, table.TIMES),
         data_std=_data_std(config, scale),
         condition_dropout=config.condition_dropout if condition else 0.0,
         givens=Givens.fit(structure, condition) if condition or structure is not None else None,
@@ -187,7 +187,7 @@ def _network(config: ModelConfig, data: DataSet, seed: int) -> nn.Module:
     Raises:
         ConfigError: something is asked of a network that it has not.
     """
-    kind = store.resolve(config.network, store.NETWORKS)
+    kind = store.resolve(config.network, table.NETWORKS)
     takes = inspect.signature(kind).parameters
     asked: dict[str, Any] = {name: getattr(config, name) for name in ("blocks", "circular", "attention", "patch")}
     for name, value in asked.items():
@@ -206,7 +206,7 @@ def _network(config: ModelConfig, data: DataSet, seed: int) -> nn.Module:
             f"the images have masks, but the network {config.network!r} takes none: take model.network=unet."
         )
     asked |= {"shape": data.space.shape, "channels": config.channels, "seed": seed, **_embeddings(data)}
-    network = store.build(config.network, store.NETWORKS, **{name: asked[name] for name in asked if name in takes})
+    network = store.build(config.network, table.NETWORKS, **{name: asked[name] for name in asked if name in takes})
     if data.condition == "value":
         network.fit_values(data.values)
     return network

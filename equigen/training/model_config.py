@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from equigen import store
+from equigen import table
 from equigen.training.section import Section
 
 __all__ = ["ModelConfig", "SamplingConfig"]
 
 _Named = str | dict[str, Any]
 _TABLES = {
-    "network": store.NETWORKS,
-    "schedule": store.SCHEDULES,
-    "preconditioning": store.PRECONDITIONINGS,
-    "weight": store.WEIGHTS,
-    "times": store.TIMES,
-    "solver": store.SOLVERS,
-    "grid": store.GRIDS,
+    "network": table.NETWORKS,
+    "schedule": table.SCHEDULES,
+    "preconditioning": table.PRECONDITIONINGS,
+    "weight": table.WEIGHTS,
+    "times": table.TIMES,
+    "solver": table.SOLVERS,
+    "grid": table.GRIDS,
 }
 
 

@@ -19,7 +19,8 @@ from equigen.diffusion.schedules.schedule import Schedule
 from equigen.diffusion.schedules.sub_variance_preserving import SubVariancePreserving
 from equigen.diffusion.schedules.variance_exploding import VarianceExploding
 from equigen.diffusion.schedules.variance_preserving import VariancePreserving
-from equigen.store import SCHEDULES, build
+from equigen.store import build
+from equigen.table import SCHEDULES
 
 __all__ = ["every_schedule", "line_law", "moderate_schedules", "normal_law", "space_law"]
 

@@ -17,7 +17,7 @@ __all__ = ["FLOORS", "Import", "arrow_faults", "circle_faults", "heavy_imports",
 GROUND = {"random", "spaces", "groups"}
 TOWERS = {"diffusion", "steerable", "graphs"}
 # Each may import what stands before it.
-USE = ("store", "data", "metrics", "training", "report", "verify", "labs", "cli")
+USE = ("table", "store", "data", "metrics", "training", "report", "verify", "labs", "cli")
 
 
 def _floors() -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from equigen.store import LABS
+from equigen.table import LABS
 from tests.cli.conftest import require_one_sentence
 
 

@@ -21,7 +21,8 @@ from equigen.diffusion import (
     integrate_adaptively,
 )
 from equigen.spaces import Centred
-from equigen.store import SOLVERS, build
+from equigen.store import build
+from equigen.table import SOLVERS
 from equigen.testing import assert_order
 from tests.diffusion.methods import MILD
 from tests.diffusion.mixture import MixtureDenoiser, ends

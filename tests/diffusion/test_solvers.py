@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from equigen import store
+from equigen import store, table
 from equigen.diffusion import (
     EDM,
     Ancestral,
@@ -51,7 +51,7 @@ def start(schedule, n=4):
 
 
 def test_every_solver_of_the_table_is_examined():
-    assert {type(solver) for solver in ALL_SOLVERS.values()} == {store.resolve(name) for name in store.SOLVERS}
+    assert {type(solver) for solver in ALL_SOLVERS.values()} == {store.resolve(name) for name in table.SOLVERS}
 
 
 # --- deterministic ones: the flow of a two-component mixture is its quantile map

@@ -12,7 +12,8 @@ import pytest
 
 from equigen.labs.lab import Conclusion, answer
 from equigen.labs.writing import document, require_writable, write
-from equigen.store import LABS, StoreError, resolve
+from equigen.store import StoreError, resolve
+from equigen.table import LABS
 from equigen.training.errors import ConfigError, RunFolderError
 from tests.labs.coin import Coin
 

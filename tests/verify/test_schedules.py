@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from equigen import store
+from equigen import store, table
 from equigen.diffusion import EDM, GeometricNoise, VariancePreserving
 from equigen.verify import schedules as module
 from equigen.verify.page import summary
 from equigen.verify.published import published
 from equigen.verify.schedules import verify_schedule
 
-WAYS = {name: store.build(name) for name in store.SCHEDULES} | {
+WAYS = {name: store.build(name) for name in table.SCHEDULES} | {
     "geometric 1/2": GeometricNoise(0.5),
     "geometric 1": GeometricNoise(1.0),
     "geometric near 1": GeometricNoise(1 + 1e-9),
@@ -36,7 +36,7 @@ def test_every_schedule_passes(name):
 
 
 def test_every_process_of_the_table_is_held_against_its_paper():
-    for name in store.SCHEDULES:
+    for name in table.SCHEDULES:
         assert published(store.build(name)) is not None
     assert published(Mine()) is None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from equigen import store
+from equigen import store, table
 from equigen.diffusion import (
     RK45,
     Ancestral,
@@ -50,9 +50,9 @@ def test_every_solver_passes(name):
 
 
 def test_the_solvers_of_the_table_are_among_them():
-    assert {type(solver) for solver in WAYS.values()} == {store.resolve(name) for name in store.SOLVERS}
+    assert {type(solver) for solver in WAYS.values()} == {store.resolve(name) for name in table.SOLVERS}
     classes = {type(schedule) for schedule in moderate_schedules().values()}
-    assert classes == {store.resolve(name) for name in store.SCHEDULES}
+    assert classes == {store.resolve(name) for name in table.SCHEDULES}
 
 
 # --- the quadrature itself

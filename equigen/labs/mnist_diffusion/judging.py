@@ -18,7 +18,8 @@ from equigen.metrics.floor import Measured, Metric, beside_floor, draw
 from equigen.metrics.frechet import frechet_distance
 from equigen.metrics.two_sample import TwoSampleTest, classifier_two_sample, two_sample_beside_floor
 from equigen.random import Stream, normal
-from equigen.store import SOLVERS, build
+from equigen.store import build
+from equigen.table import SOLVERS
 
 __all__ = ["SameNoise", "compared", "frechet", "grain", "pixels", "same_noise", "stored", "two_sample", "visibility"]
 

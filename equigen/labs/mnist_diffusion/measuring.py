@@ -30,7 +30,7 @@ from equigen.metrics.by_evaluations import SolverComparison
 from equigen.metrics.features import features_for
 from equigen.metrics.floor import Measured
 from equigen.metrics.two_sample import TwoSampleTest
-from equigen.store import SOLVERS
+from equigen.table import SOLVERS
 
 __all__ = ["DIVIDED", "KARRAS", "PLAIN", "SCALES", "STRENGTHS", "Samples", "kinds", "process", "samples"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CLASSIFIERS",
+    "GRAPH_NETWORKS",
     "GRIDS",
     "LABS",
     "MODELS",
@@ -61,10 +62,15 @@ NETWORKS = {
     "unet": "networks.unet:UNet",
     "tutorial-unet": "networks.tutorial_unet:TutorialUNet",
 }
+GRAPH_NETWORKS = {
+    "graph-network": "networks.graph_network:GraphNetwork",
+    "graph-denoiser": "networks.graph_denoiser:GraphDenoiser",
+}
 CLASSIFIERS = {"steerable-classifier": "networks.steerable_classifier:SteerableClassifier"}
 MODELS = {
     "diffusion-model": "diffusion.model:DiffusionModel",
     "classification-model": "networks.classification_model:ClassificationModel",
+    "graph-model": "networks.graph_model:GraphModel",
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
     "scale": "diffusion.scale:Scale",
     "givens": "diffusion.givens:Givens",
@@ -79,7 +85,19 @@ LABS = {
     "steerable-filters": "labs.steerable_filters:SteerableFilters",
     "equivariance": "labs.equivariance:Equivariance",
     "rotation-stability": "labs.rotation_stability:RotationStability",
+    "permutation": "labs.permutation:Permutation",
+    "realizations": "labs.realizations:Realizations",
 }
 TABLE: dict[str, str] = (
-    SPACES | SCHEDULES | PRECONDITIONINGS | WEIGHTS | TIMES | SOLVERS | GRIDS | NETWORKS | CLASSIFIERS | MODELS
+    SPACES
+    | SCHEDULES
+    | PRECONDITIONINGS
+    | WEIGHTS
+    | TIMES
+    | SOLVERS
+    | GRIDS
+    | NETWORKS
+    | GRAPH_NETWORKS
+    | CLASSIFIERS
+    | MODELS
 )

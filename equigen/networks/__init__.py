@@ -7,8 +7,13 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "ClassificationModel": "classification_model",
         "Disk": "disk",
+        "GraphCovariance": "graph_covariance",
+        "GraphDenoiser": "graph_denoiser",
+        "GraphModel": "graph_model",
+        "GraphNetwork": "graph_network",
         "SteerableClassifier": "steerable_classifier",
         "TutorialUNet": "tutorial_unet",
         "UNet": "unet",
+        "measured_response": "graph_denoiser",
     },
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,8 @@ class Batch:
         x: items (B, *shape), in data units.
         position: places of the items in the global batch, int64 (B,).
         size: number of items of the global batch, over all processes.
-        structure: what the space must be bound to, or None.
+        structure: what the space must be bound to, a tensor (B, ...); or what all items lie on, a graph, anything that
+            has `.to(device)`; or None.
         condition: named tensors (B, ...) that the denoiser is conditioned on.
 
     Raises:
@@ -37,7 +39,7 @@ class Batch:
     x: Tensor
     position: Tensor
     size: int
-    structure: Tensor | None = None
+    structure: Any = None
     condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class Batch:
             )
 
     @classmethod
-    def whole(cls, x: Tensor, **rest: Tensor | None) -> Batch:
+    def whole(cls, x: Tensor, **rest: Any) -> Batch:
         """A batch that one process holds whole.
 
         Args:
@@ -61,6 +63,17 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def items(self, rows: slice | list[int] | Tensor) -> Batch:
+        """Some of the items at the places they have, with their conditions and their structure.
+
+        Example:
+            >>> Batch.whole(torch.zeros(3, 2), label=torch.tensor([7, 8, 9])).items([2, 0]).condition["label"].tolist()
+            [9, 7]
+        """
+        structure = self.structure[rows] if isinstance(self.structure, Tensor) else self.structure
+        condition = {name: value[rows] for name, value in self.condition.items()}
+        return replace(self, x=self.x[rows], position=self.position[rows], structure=structure, condition=condition)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device; positions stay where noise is addressed from."""

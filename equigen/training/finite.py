@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -166,7 +165,4 @@ def require_finite_validation(step: int, found: Mapping[str, Any]) -> None:
 
 def _one(batch: Batch, row: int) -> Batch:
     """A batch of one item at its own place, twice: a normalisation over the batch needs two."""
-    here = [row, row]
-    structure = batch.structure[here] if batch.structure is not None else None
-    condition = {name: value[here] for name, value in batch.condition.items()}
-    return replace(batch, x=batch.x[here], position=batch.position[here], structure=structure, condition=condition)
+    return batch.items([row, row])

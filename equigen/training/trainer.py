@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from equigen.data.dataset import DataSet
+from equigen.data.graph_signals import GraphSignals
 from equigen.data.order import batch_indices
 from equigen.spaces.batch import Batch
 from equigen.training.average import Average
@@ -56,7 +57,7 @@ class Trainer:
 
     Args:
         model: anything with `.loss(batch, seed, step) -> scalar`, the mean over the items given; steps count from 0.
-        source: of batches, such as `equigen.data.DataSet`.
+        source: of batches, such as `equigen.data.DataSet` or `equigen.data.GraphSignals`.
         config: what the loop needs.
         folder: the run folder; checkpoints/ and metrics.jsonl are written there.
         held_out: items for validation, bare (N, *shape) or a batch with structures and conditions, of which the first
@@ -231,7 +232,7 @@ class Trainer:
 
     def _items(self, index: int) -> Tensor | None:
         """Which items of the data set this process's slice of a batch holds, where that is known."""
-        if not isinstance(self.source, DataSet):
+        if not isinstance(self.source, DataSet | GraphSignals):
             return None
         where = {"rank": self.engine.rank, "world": self.engine.world}
         return batch_indices(len(self.source), self.config.batch_size, seed=self.config.seed, step=index, **where)[0]

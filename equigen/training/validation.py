@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,10 +30,8 @@ def held_out_batch(items: Batch | Tensor) -> Batch:
         (512, 512, 511)
     """
     batch = Batch.whole(items) if isinstance(items, Tensor) else items
-    rest = {name: value[:MOST] for name, value in batch.condition.items()}
-    structure = None if batch.structure is None else batch.structure[:MOST]
-    x = batch.x[:MOST]
-    return Batch(x, torch.arange(len(x), device=batch.position.device), len(x), structure, rest)
+    batch = batch.items(slice(MOST))
+    return replace(batch, position=torch.arange(len(batch), device=batch.position.device), size=len(batch))
 
 
 @torch.no_grad()
@@ -40,14 +39,15 @@ def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str,
     """The loss on held-out items, by noise level if the model can tell, on the same noise each time.
 
     Args:
-        model: with `.loss_by_noise_level(batch, seed=)`, with `.logits(x)`, or with `.loss(batch, seed, step)` alone.
+        model: with `.validation(batch)` of its own, with `.loss_by_noise_level(batch, seed=)`, with `.logits(x)`, or
+            with `.loss(batch, seed, step)` alone.
         held_out: items in data units; the first `MOST` are used.
         seed: of the noise.
 
     Returns:
         `loss`, and where the model can tell `noise`, `level_loss` and `standard_error`, each a list over levels; of a
         classifier `loss`, the mean cross entropy in nats, and `accuracy`, the share of items whose largest logit is
-        that of their label.
+        that of their label; of a model with a validation of its own what that returns, `loss` among it.
 
     Example:
         >>> class Half(nn.Module):
@@ -57,6 +57,9 @@ def validate(model: nn.Module, held_out: Batch | Tensor, seed: int) -> dict[str,
         {'loss': 0.5}
     """
     batch = held_out_batch(held_out)
+    own: Callable[[Batch], dict[str, Any]] | None = getattr(model, "validation", None)
+    if own is not None:
+        return own(batch)
     logits: Callable[[Tensor], Tensor] | None = getattr(model, "logits", None)
     if logits is not None:
         return _classified(logits, batch.x, batch.condition["label"])

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy(
         "cli": "",
         "data": "",
         "diffusion": "",
+        "graphs": "",
         "groups": "",
         "labs": "",
         "load": "store",

@@ -38,7 +38,9 @@ class Entries(NamedTuple):
 
 
 def sorted_entries(rows: Tensor, columns: Tensor, weights: Tensor | None, n: int) -> Entries:
-    """Hold entries that come in any order; several at one place are added up.
+    """Hold entries that come in any order; several at one place are added up, the lowest first.
+
+    The sum is thus the same to the last bit in whatever order they come, and in both directions of an edge.
 
     Args:
         rows: int64 (E,).
@@ -51,11 +53,16 @@ def sorted_entries(rows: Tensor, columns: Tensor, weights: Tensor | None, n: int
     """
     if n >= 1 << 31 or len(rows) >= 1 << 31:
         raise ValueError(f"the graph has {n} nodes and {len(rows)} entries, but numbers go up to 2^31 - 1: divide it.")
-    key, order = torch.sort(rows * n + columns)
-    weights = None if weights is None else weights[order]
+    place = rows * n + columns
+    key, order = torch.sort(place)
     if len(key) and bool((key[1:] == key[:-1]).any()):
-        key, place, count = key.unique_consecutive(return_inverse=True, return_counts=True)
-        weights = count.double() if weights is None else weights.new_zeros(len(key)).index_add(0, place, weights)
+        if weights is not None:
+            order = torch.argsort(weights.detach())
+            order = order[torch.argsort(place[order], stable=True)]
+        key, slot, count = key.unique_consecutive(return_inverse=True, return_counts=True)
+        weights = count.double() if weights is None else weights.new_zeros(len(key)).index_add(0, slot, weights[order])
+    elif weights is not None:
+        weights = weights[order]
     if weights is not None and not weights.requires_grad and bool((weights == 1).all()):
         weights = None
     rows, columns = key // max(n, 1), key % max(n, 1)
@@ -110,11 +117,14 @@ def checked_weights(weights: Tensor | Sequence[float] | None, entries: int) -> T
     """Floating-point weights (E,), or None.
 
     Raises:
+        TypeError: complex ones.
         ValueError: another number of them, or one that is not finite.
     """
     if weights is None:
         return None
     weights = torch.as_tensor(weights)
+    if weights.is_complex():
+        raise TypeError(f"weights is {weights.dtype}, but a graph has real weights: weights.real, or weights.abs().")
     weights = weights if weights.is_floating_point() else weights.double()
     if weights.shape != (entries,):
         raise ValueError(f"weights has shape {tuple(weights.shape)}, but {entries} edges need one each, ({entries},).")

@@ -13,6 +13,7 @@ itself where it is symmetric; weights that are all 1 are not held at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -78,7 +79,7 @@ class Graph(Graphs):
             undirected: whether every edge is meant in both directions; a loop is counted once.
 
         Raises:
-            TypeError: numbers of nodes that are not whole.
+            TypeError: numbers of nodes that are not whole, or complex weights.
             ValueError: another shape, a node that there is not, or weights that are not finite.
 
         Example:
@@ -102,6 +103,7 @@ class Graph(Graphs):
             matrix: (n, n); floating-point numbers, or whole ones or booleans, whose weights are float64.
 
         Raises:
+            TypeError: complex numbers.
             ValueError: not square, or not finite.
 
         Example:
@@ -205,6 +207,7 @@ class Graph(Graphs):
                 f"weights has shape {tuple(weights.shape)} and x {tuple(x.shape)}, but this graph needs "
                 f"({self.entries},) and ({self.nodes}, F), or heads as their second axis."
             )
+        weights = weights.to(x.dtype)
         if not heads:
             return self._by_rows(x, weights[:, None], transposed=False)
         return sparse_product(*self.places, weights, x, False)
@@ -219,11 +222,19 @@ class Graph(Graphs):
         Returns:
             (E,), or (E, H).
 
+        Raises:
+            ValueError: shapes that do not fit.
+
         Example:
             >>> arrow = Graph.from_edges([[0], [1]], 2)
             >>> arrow.products_of_ends(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]])).tolist()
             [6.0]
         """
+        if y.shape != x.shape or y.ndim not in (2, 3) or len(y) != self.nodes:
+            raise ValueError(
+                f"y has shape {tuple(y.shape)} and x {tuple(x.shape)}, but both ends need ({self.nodes}, F), or "
+                f"({self.nodes}, H, F) with heads."
+            )
         if y.ndim == 2:
             return edge_products(*self.places, y[:, None], x[:, None])[:, 0]
         return edge_products(*self.places, y, x)
@@ -266,8 +277,11 @@ class Graph(Graphs):
             raise ValueError(
                 f"x has shape {tuple(x.shape)}, but this graph has {self.nodes} nodes: give (*, {self.nodes}, F)."
             )
+        if not (x.is_floating_point() or x.is_complex()):
+            raise TypeError(f"x is {x.dtype}, but features are floating-point numbers: x.float().")
         if x.ndim == 2:
             return sparse_product(*self.places, weights, x[:, None], transposed)[:, 0]
         by_node = x.movedim(-2, 0)
-        y = sparse_product(*self.places, weights, by_node.reshape(self.nodes, 1, -1), transposed)
+        width = math.prod(by_node.shape[1:])
+        y = sparse_product(*self.places, weights, by_node.reshape(self.nodes, 1, width), transposed)
         return y.reshape(by_node.shape).movedim(0, -2)

@@ -42,14 +42,19 @@ class PaddedGraphs(Graphs):
         shape = tuple(self.matrix.shape)
         if len(shape) != 3 or shape[1] != shape[2] or not self.matrix.is_floating_point():
             raise ValueError(f"matrix is {self.matrix.dtype} {shape}, but padded graphs are floating point (B, n, n).")
-        if self.real is None:
-            return
-        if self.real.dtype != torch.bool or tuple(self.real.shape) != shape[:2]:
+        if self.real is not None:
+            self._mask(self.real, shape)
+        if not torch.compiler.is_compiling() and not bool(self.matrix.detach().isfinite().all()):
+            raise ValueError("matrix has numbers that are not finite, but edges need weights: leave such graphs out.")
+
+    def _mask(self, real: Tensor, shape: tuple[int, ...]) -> None:
+        """Clear the rows and columns of nodes that are none."""
+        if real.dtype != torch.bool or tuple(real.shape) != shape[:2]:
             raise ValueError(
-                f"real is {self.real.dtype} {tuple(self.real.shape)}, but it says of {shape[0]} x {shape[1]} nodes "
+                f"real is {real.dtype} {tuple(real.shape)}, but it says of {shape[0]} x {shape[1]} nodes "
                 "whether there is one: bool (B, n)."
             )
-        both = self.real[:, :, None] & self.real[:, None, :]
+        both = real[:, :, None] & real[:, None, :]
         object.__setattr__(self, "matrix", torch.where(both, self.matrix, 0.0))
 
     @classmethod
@@ -97,6 +102,8 @@ class PaddedGraphs(Graphs):
         batch, n, _ = self.matrix.shape
         if x.ndim != 3 or x.shape[:2] != (batch, n):
             raise ValueError(f"x has shape {tuple(x.shape)}, but these graphs need ({batch}, {n}, F).")
+        if not (x.is_floating_point() or x.is_complex()):
+            raise TypeError(f"x is {x.dtype}, but features are floating-point numbers: x.float().")
         matrix = self.matrix.to(x.dtype)
         return (matrix.mT if transposed else matrix) @ self.masked(x)
 

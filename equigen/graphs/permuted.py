@@ -32,19 +32,24 @@ def renumbered(graph: Graph | PaddedGraphs, g: Tensor) -> Graph | PaddedGraphs:
     """
     if isinstance(graph, PaddedGraphs):
         batch, n, _ = graph.matrix.shape
+        if g.ndim == 2 and len(g) != batch:
+            raise ValueError(
+                f"g has shape {tuple(g.shape)}, but {batch} graphs need a permutation each: ({batch}, {n})."
+            )
         source = _checked(g, n).argsort(-1).expand(batch, n)
         item = torch.arange(batch, device=g.device)[:, None]
         matrix = graph.matrix[item[:, :, None], source[:, :, None], source[:, None, :]]
         return PaddedGraphs(matrix, None if graph.real is None else graph.real[item, source])
     of = graph.graph_of_node
-    if not torch.equal(of[_checked(g, graph.nodes)], of):
+    if not torch.equal(of[_checked(g, graph.nodes, 1)], of):
         raise ValueError("g moves a node into another graph, but the parts keep their nodes: permute each by itself.")
     entries = sorted_entries(g[graph.rows], g[graph.columns], graph.weights, graph.nodes)
     return Graph(*entries, graph.sizes)
 
 
-def _checked(g: Tensor, n: int) -> Tensor:
+def _checked(g: Tensor, n: int, axes: int = 2) -> Tensor:
     identity = torch.arange(n, device=g.device)
-    if g.dtype != torch.int64 or g.shape[-1:] != (n,) or not torch.equal(g.sort(-1).values, identity.expand(g.shape)):
+    fits = g.dtype == torch.int64 and 1 <= g.ndim <= axes and g.shape[-1] == n
+    if not fits or not torch.equal(g.sort(-1).values, identity.expand(g.shape)):
         raise ValueError(f"g is {g.dtype} of shape {tuple(g.shape)}, but must be a permutation of {n} places, int64.")
     return g

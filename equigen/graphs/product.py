@@ -137,7 +137,7 @@ def edge_products(
     step = max(1, _CHUNK // max(1, x.shape[1] * x.shape[2]))
     for start in range(0, len(columns), step):
         part = slice(start, start + step)
-        out[part] = (y[rows[part]] * x[columns[part]]).sum(-1)
+        out[part] = (y.index_select(0, rows[part]) * x.index_select(0, columns[part])).sum(-1)
     return out
 
 

@@ -47,7 +47,7 @@ class Shift:
     diagonal: Tensor | None = None
 
     def __post_init__(self) -> None:
-        needed = self.graph.degrees.shape
+        needed = (self.graph.nodes,) if isinstance(self.graph, Graph) else self.graph.degrees.shape
         for name in ("left", "right", "diagonal"):
             given = getattr(self, name)
             if given is not None and given.shape != needed:
@@ -71,16 +71,18 @@ class Shift:
 
     @property
     def symmetric(self) -> bool:
-        """Whether S equals its transpose, for a graph that does; False for another graph."""
+        """Whether S equals its transpose up to rounding of its factors, for a graph that does; False for another."""
         if not self.graph.symmetric or self.left is self.right:
             return self.graph.symmetric
         ones = torch.ones_like(self.graph.degrees)
         left, right = (ones if side is None else side for side in (self.left, self.right))
         if isinstance(self.graph, Graph):
             rows, columns = self.graph.rows, self.graph.columns
-            return torch.equal(left[rows] * right[columns], left[columns] * right[rows])
-        ends = self.graph.dense() * (left[..., :, None] * right[..., None, :])
-        return torch.equal(ends, ends.mT)
+            one, other = left[rows] * right[columns], left[columns] * right[rows]
+        else:
+            one = self.graph.dense() * (left[..., :, None] * right[..., None, :])
+            other = one.mT
+        return torch.allclose(one, other, rtol=8.0 * torch.finfo(one.dtype).eps, atol=0.0)
 
     def scaled(self, factor: Tensor | float, added: Tensor | float = 0.0) -> Shift:
         """factor S + added I, with a number for each node or one for all.

@@ -37,9 +37,9 @@ def joined(graphs: Sequence[Graph]) -> Graph:
     def moved(each: Sequence[Tensor], starts: Sequence[int]) -> Tensor:
         return torch.cat([part + start for part, start in zip(each, starts, strict=False)])
 
-    weights = None
-    if any(graph.weights is not None for graph in graphs):
-        weights = torch.cat([graph.weights_or_ones() for graph in graphs])
+    weights, given = None, [graph.weights.dtype for graph in graphs if graph.weights is not None]
+    if given:
+        weights = torch.cat([graph.weights_or_ones(given[0]) for graph in graphs])
     back = Transpose(
         pointers([graph.back.pointer for graph in graphs]),
         moved([graph.back.columns for graph in graphs], nodes),
@@ -69,9 +69,13 @@ def divided(graph: Graph, sizes: Tensor) -> Graph:
         >>> divided(Graph.from_edges([[0], [1]], 5), torch.tensor([2, 3]))
         Graph(nodes=5, entries=1, graphs=2, directed)
     """
-    if sizes.ndim != 1 or bool((sizes < 0).any()) or int(sizes.sum()) != graph.nodes:
-        raise ValueError(f"sizes is {sizes.tolist()}, but the parts' nodes add up to {graph.nodes}.")
-    parts = replace(graph, sizes=sizes.to(graph.device))
+    whole = sizes.ndim == 1 and not (sizes.is_floating_point() or sizes.is_complex() or sizes.dtype == torch.bool)
+    if not whole or bool((sizes < 0).any()) or int(sizes.sum()) != graph.nodes:
+        raise ValueError(
+            f"sizes is {sizes.tolist()}, but parts have whole numbers of nodes (B,) that add up to {graph.nodes}: "
+            "a size for each."
+        )
+    parts = replace(graph, sizes=sizes.to(graph.device, torch.int64))
     of = parts.graph_of_node
     if bool((of[graph.rows] != of[graph.columns]).any()):
         raise ValueError(f"sizes is {sizes.tolist()}, but an edge leads from one part to another: other sizes.")

@@ -42,6 +42,7 @@ class Graphs(ABC):
         """W x for features (*, n, F), or W^T x.
 
         Raises:
+            TypeError: features that are not floating-point numbers.
             ValueError: features of another number of nodes.
         """
 

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy(
         "equivariance_error": "error",
         "is_quarter_turn": "rotation",
         "isometry_error": "isometry",
+        "permutation_error": "permuting",
         "rotate": "rotation",
         "rotate_back": "rotation",
         "rounding": "error",

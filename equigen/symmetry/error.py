@@ -214,6 +214,7 @@ def _relative(apart: Tensor, size: Tensor) -> float:
 def _written(element: Tensor) -> str:
     """An element of the plane as its angle in degrees, another as its numbers."""
     if not element.is_floating_point():
-        return str(element.tolist())
+        places = element.flatten().tolist()
+        return str(places) if len(places) <= 12 else f"[{', '.join(map(str, places[:10]))}, ...] ({len(places)} places)"
     angle, flip = element.tolist()
     return f"{math.degrees(angle):.4g} degrees" + (", flipped" if flip else "")

@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = lazy(
         "MixtureScore": "mixture_score",
         "MnistDiffusion": "mnist_diffusion",
         "NoiseScale": "noise_scale",
+        "Permutation": "permutation",
+        "Realizations": "realizations",
         "Reversal": "reversal",
         "RotationStability": "rotation_stability",
         "SteerableFilters": "steerable_filters",

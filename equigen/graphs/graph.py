@@ -54,12 +54,15 @@ class Graph(Graphs):
     symmetric: bool
     sizes: Tensor
     lowest: float = field(init=False)
+    _degrees: Tensor | None = field(init=False, repr=False)  # where they cannot change: weights without derivatives
 
     def __post_init__(self) -> None:
         weights = None if self.weights is None else self.weights.detach()
         lowest = float(weights.min()) if weights is not None and weights.numel() else 0.0
         object.__setattr__(self, "lowest", lowest)
         object.__setattr__(self, "real", None)
+        fixed = self.weights is None or not self.weights.requires_grad
+        object.__setattr__(self, "_degrees", self._sums() if fixed else None)
 
     @classmethod
     def from_edges(
@@ -159,9 +162,7 @@ class Graph(Graphs):
     @property
     def degrees(self) -> Tensor:
         """The sum of the weights with which each node hears, (n,), in the dtype of the weights, float64 without."""
-        if self.weights is None:
-            return self.pointer.diff().double()
-        return self.weights.new_zeros(self.nodes).index_add(0, self.rows, self.weights)
+        return self._sums() if self._degrees is None else self._degrees
 
     def weights_or_ones(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """The weights (E,), of the dtype where they are all 1."""
@@ -270,6 +271,12 @@ class Graph(Graphs):
             sizes=self.sizes.to(device),
             back=back,
         )
+
+    def _sums(self) -> Tensor:
+        """The degrees."""
+        if self.weights is None:
+            return self.pointer.diff().double()
+        return self.weights.new_zeros(self.nodes).index_add(0, self.rows, self.weights)
 
     def _by_rows(self, x: Tensor, weights: Tensor | None, transposed: bool) -> Tensor:
         """Features (*, n, F) as one matrix of n rows, multiplied, and back."""

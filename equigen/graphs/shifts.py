@@ -79,7 +79,7 @@ def normalised_adjacency(graph: Graphs) -> Shift:
         [0.0, 0.5, 0.5, 0.5, 0.5]
     """
     graph.require_not_negative("the normalised adjacency")
-    root = _inverse(graph.degrees).sqrt()
+    root = _positive(graph.degrees).rsqrt()
     return Shift(graph, left=root, right=root)
 
 
@@ -96,7 +96,7 @@ def normalised_laplacian(graph: Graphs) -> Shift:
     """
     graph.require_not_negative("the normalised Laplacian")
     degrees = graph.degrees
-    root = _inverse(degrees).sqrt()
+    root = _positive(degrees).rsqrt()
     return Shift(graph, left=-root, right=root, diagonal=(degrees > 0).to(degrees.dtype))
 
 
@@ -112,7 +112,7 @@ def random_walk(graph: Graphs) -> Shift:
         [0.5, 0.0, 0.5]
     """
     graph.require_not_negative("the random walk")
-    return Shift(graph, left=_inverse(graph.degrees))
+    return Shift(graph, left=_positive(graph.degrees).reciprocal())
 
 
 def random_walk_laplacian(graph: Graphs) -> Shift:
@@ -128,7 +128,7 @@ def random_walk_laplacian(graph: Graphs) -> Shift:
     """
     graph.require_not_negative("the random-walk Laplacian")
     degrees = graph.degrees
-    return Shift(graph, left=-_inverse(degrees), diagonal=(degrees > 0).to(degrees.dtype))
+    return Shift(graph, left=-_positive(degrees).reciprocal(), diagonal=(degrees > 0).to(degrees.dtype))
 
 
 def renormalised_adjacency(graph: Graphs) -> Shift:
@@ -177,7 +177,6 @@ def shift_of(graph: Graphs, name: str) -> Shift:
     return SHIFTS[name](graph)
 
 
-def _inverse(degrees: Tensor) -> Tensor:
-    """1 / d, and 0 where d is 0."""
-    positive = degrees > 0
-    return torch.where(positive, 1.0 / torch.where(positive, degrees, 1.0), 0.0)
+def _positive(degrees: Tensor) -> Tensor:
+    """Degrees, infinite where they are 0, so that their inverses are 0 there, and so are the derivatives."""
+    return torch.where(degrees > 0, degrees, torch.inf)

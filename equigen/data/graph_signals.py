@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -15,13 +16,18 @@ from equigen.spaces.batch import Batch
 
 __all__ = ["GraphSignals"]
 
+_PARTS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True, eq=False)
 class GraphSignals:
     """N signals (N, n, F) on the n nodes of one graph, with labels or values to be learned.
 
     Node classification has one signal, the features of the nodes, and a label for each node; its parts for training and
-    testing are sets of nodes. Where signals are told apart or mapped, the parts are sets of signals.
+    testing are sets of nodes. Where signals are told apart or mapped, the parts are sets of signals. The parts "train",
+    "validation" and "test" have nothing in common.
+
+    Of nodes that are in no part and do not count, what is not known may be anything: -1 for a label, NaN for a value.
 
     Args:
         name: what the set is called.
@@ -36,7 +42,7 @@ class GraphSignals:
         counted: the nodes whose labels or values count, bool (n,); None: all.
 
     Raises:
-        DataError: parts that do not fit each other.
+        DataError: parts that do not fit each other, or what counts and is no class or not finite.
 
     Example:
         >>> graph = Graph.from_edges([[0, 1], [1, 2]], 3, undirected=True)
@@ -59,6 +65,11 @@ class GraphSignals:
     counted: Tensor | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.graph, Graph):
+            raise DataError(
+                f"graph is a {type(self.graph).__module__.partition('.')[0]} {type(self.graph).__name__}, but signals "
+                "live on an equigen.graphs.Graph: graph=equigen.graphs.as_graph(graph)."
+            )
         n = self.graph.nodes
         if self.x.dtype != torch.float32 or self.x.ndim != 3 or self.x.shape[1] != n or not len(self.x):
             raise DataError(
@@ -75,6 +86,8 @@ class GraphSignals:
             self._require(f"the nodes of {name!r}", part, torch.bool, [(n,)])
         for name, part in self.items.items():
             self._require(f"the items of {name!r}", part, torch.bool, [(count,)])
+        for parts in (self.nodes, self.items):
+            self._require_apart(parts)
         self._require_numbers()
 
     def _require(self, what: str, given: Tensor | None, dtype: torch.dtype, shapes: list[tuple[int, ...]]) -> None:
@@ -89,14 +102,37 @@ class GraphSignals:
         if dtype == torch.bool and not bool(given.any()):
             raise DataError(f"{what} is empty, but a part has one or more: leave the part out.")
 
+    def _require_apart(self, parts: Mapping[str, Tensor]) -> None:
+        """No node, or signal, that is both trained on and tested."""
+        for one, other in combinations([name for name in _PARTS if name in parts], 2):
+            common = int((parts[one] & parts[other]).sum())
+            if common:
+                raise DataError(
+                    f"the parts {one!r} and {other!r} of {self.name} have {common} of {len(parts[one])} in common, but "
+                    "what is judged must not have been trained on: make them disjoint."
+                )
+
+    def _judged(self) -> Tensor:
+        """The nodes that count, or are in a part; all where none are named, bool (n,)."""
+        named = [*self.nodes.values(), *([] if self.counted is None else [self.counted])]
+        return torch.stack(named).any(0) if named else torch.ones_like(self.x[0, :, 0], dtype=torch.bool)
+
     def _require_numbers(self) -> None:
         if not bool(self.x.isfinite().all()):
             raise DataError(
                 f"x of {self.name} has numbers that are not finite, but every node has features: fill them."
             )
+        if self.values is not None:
+            values = self.values[:, self._judged()] if self.values.ndim == 3 else self.values
+            if not bool(values.isfinite().all()):
+                raise DataError(
+                    f"values of {self.name} are not finite where they count, but they are to be learned: leave unknown "
+                    "ones out by counted=."
+                )
         if self.labels is None:
             return
-        low, high = int(self.labels.min()), int(self.labels.max())
+        labels = self.labels[:, self._judged()] if self.labels.ndim == 2 else self.labels
+        low, high = int(labels.min()), int(labels.max())
         if low < 0 or (self.class_names is not None and high >= len(self.class_names)):
             names = "0, 1, ..." if self.class_names is None else f"0 to {len(self.class_names) - 1}"
             raise DataError(f"labels run from {low} to {high}, but classes are numbered {names}: renumber them.")

@@ -28,8 +28,11 @@ class GraphModel(nn.Module):
     The third says which node a signal came from and adds up the nodes of each community: a function of the graph that
     does not change with the numbers of the nodes cannot tell communities apart by a readout, since nothing names them.
 
+    What is not known of a node that does not count may be anything: -1 for a label, NaN for a value.
+
     Args:
-        network: f, called as network(graph, x); a `GraphNetwork`.
+        network: f, called as network(graph, x); a `GraphNetwork`, with a readout for "graphs", without one for "nodes"
+            and "communities", and either way for regression.
         task: "nodes", "graphs", "communities" or "regression".
         classes: names of the classes, in the order of the logits; () for regression.
 
@@ -67,7 +70,8 @@ class GraphModel(nn.Module):
             community: of each node, int64 (B, n), for the task "communities".
 
         Returns:
-            Logits (B, n, classes) of nodes, or (B, classes); for "communities" log p. For regression the numbers.
+            Logits (B, n, classes) of nodes, or (B, classes); for "communities" log p. For regression the numbers,
+            (B, n, k) or with a readout (B, k).
 
         Raises:
             ValueError: no communities where they are needed, or another shape than the task has.
@@ -75,21 +79,32 @@ class GraphModel(nn.Module):
         y = self.network(graph, x)
         if self.task == "communities":
             return self._by_community(graph, y, community)
-        if self.task == "graphs":
-            y = y.reshape(-1, y.shape[-1])
-        if self.classes and y.shape[-1] != len(self.classes):
-            raise ValueError(
-                f"the network gives {y.shape[-1]} numbers, but there are {len(self.classes)} classes: "
-                f"out_features={len(self.classes)}."
-            )
+        one_graph = y.ndim == x.ndim and y.shape[-2] == 1 and (self.task == "graphs" or x.shape[-2] > 1)
+        y = y.squeeze(-2) if one_graph else y  # the readout of a graph that all signals live on
+        if self.classes:
+            self._require_logits(y, x)
         return y
+
+    def _require_logits(self, y: Tensor, x: Tensor) -> None:
+        """A logit for each class, of each node or of each signal."""
+        of, readout = (x.shape[:-1], "no readout") if self.task == "nodes" else (x.shape[:-2], "a readout")
+        needed = (*of, len(self.classes))
+        if tuple(y.shape) != needed:
+            raise ValueError(
+                f"the network gives {tuple(y.shape)}, but the task {self.task!r} needs {needed}: a network with "
+                f"{readout} and out_features={len(self.classes)}, on one graph or on padded graphs, one for each "
+                "signal."
+            )
 
     def _by_community(self, graph: Graphs, y: Tensor, community: Tensor | None) -> Tensor:
         """log p of each community, (B, classes)."""
-        if community is None or y.ndim != 3 or y.shape[-1] != 1:
+        fits = y.ndim == 3 and community is not None and y.shape == (*community.shape, 1)
+        if community is None or not fits:
             raise ValueError(
-                f"the network gives {tuple(y.shape)}, but the source is told from one number for each node, (B, n, 1), "
-                "and the nodes' communities: a network with out_features=1 and no readout, and community=(B, n)."
+                f"the network gives {tuple(y.shape)} and community is "
+                f"{None if community is None else tuple(community.shape)}, but the source is told from one number for "
+                "each node, (B, n, 1), and the nodes' communities, (B, n): a network with out_features=1 and no "
+                "readout, and community=community.expand(len(x), -1)."
             )
         there = y[..., 0] if graph.real is None else y[..., 0].masked_fill(~graph.real, -torch.inf)
         log_p = torch.log_softmax(there, dim=-1)
@@ -122,7 +137,8 @@ class GraphModel(nn.Module):
             step: not used.
 
         Raises:
-            ValueError: a batch without a graph, without labels, or without values.
+            ValueError: a batch without a graph, without labels or values, with others than the network gives, or with
+                labels that count and name no class (on an accelerator, which is not waited for, the loss is NaN).
         """
         return self._measured(batch)[0]
 
@@ -147,22 +163,57 @@ class GraphModel(nn.Module):
         target = batch.condition[needed]
         found = self(batch.structure, batch.x, batch.condition.get("community"))
         if not self.classes:
-            found = found.reshape(target.shape) if found.numel() == target.numel() else found
-            each, right = (found - target).square().mean(-1), None
-        else:
-            each = functional.cross_entropy(found.flatten(0, -2), target.flatten(), reduction="none")
-            each = each.reshape(target.shape)
-            right = (found.argmax(-1) == target).to(each.dtype)
-        each, right = (None if part is None else self._mean(batch, part) for part in (each, right))
-        assert each is not None
-        return each, right
+            return self._mean(batch, self._square(batch, found, target)), None
+        each, right = self._entropy(batch, found, target)
+        return self._mean(batch, each), self._mean(batch, right)
+
+    def _entropy(self, batch: Batch, found: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross entropy and whether the largest logit is the label's, for each label."""
+        if target.shape != found.shape[:-1] or target.dtype != torch.int64:
+            raise ValueError(
+                f"label is {target.dtype} {tuple(target.shape)}, but the network gives {tuple(found.shape)}: int64 "
+                f"{tuple(found.shape[:-1])}."
+            )
+        counted = self._counted(batch, target)
+        target = target if counted is None else torch.where(counted, target, 0)
+        known = (target >= 0) & (target < len(self.classes))
+        if target.device.type == "cpu" and not bool(known.all()):  # nothing waits for an accelerator: there NaN tells
+            raise ValueError(
+                f"labels that count run from {int(target.min())} to {int(target.max())}, but there are "
+                f"{len(self.classes)} classes: number them from 0 to {len(self.classes) - 1}, and leave unknown ones "
+                "out by counted=."
+            )
+        target = torch.where(known, target, 0)
+        each = functional.cross_entropy(found.flatten(0, -2), target.flatten(), reduction="none").reshape(target.shape)
+        return torch.where(known, each, torch.nan), (found.argmax(-1) == target).to(each.dtype)
+
+    def _square(self, batch: Batch, found: Tensor, target: Tensor) -> Tensor:
+        """The mean square error of each node, or of each signal."""
+        if found.shape != target.shape or found.ndim < 2:
+            raise ValueError(
+                f"value has shape {tuple(target.shape)}, but the network gives {tuple(found.shape)}: values (B, n, k) "
+                "of nodes go with no readout, (B, k) of signals with readout='mean', say, and k is out_features."
+            )
+        counted = self._counted(batch, target[..., 0])
+        target = target if counted is None else torch.where(counted[..., None], target, 0.0)
+        return (found - target).square().mean(-1)
+
+    def _counted(self, batch: Batch, each: Tensor) -> Tensor | None:
+        """Which nodes count and are there, bool (B, n); None where all do, and where signals are judged."""
+        if each.ndim == 1:
+            return None
+        counted, real = batch.condition.get("counted"), batch.structure.real
+        for name, mask in (("counted", counted), ("real", real)):
+            if mask is not None and mask.shape != each.shape:
+                raise ValueError(
+                    f"{name} has shape {tuple(mask.shape)}, but {tuple(each.shape)} nodes are judged: a mask (B, n)."
+                )
+        return real if counted is None else counted if real is None else counted & real
 
     def _mean(self, batch: Batch, each: Tensor) -> Tensor:
         """The mean over items of the mean over their nodes that count and that there are."""
-        if each.ndim == 1:
+        counted = self._counted(batch, each)
+        if counted is None:
             return each.mean()
-        counted = batch.condition.get("counted")
-        counted = torch.ones_like(each, dtype=torch.bool) if counted is None else counted
-        counted = counted if batch.structure.real is None else counted & batch.structure.real
         share = counted / counted.sum(1, keepdim=True).clamp(min=1)
         return torch.where(counted, each, 0.0).mul(share.to(each.dtype)).sum(1).mean()

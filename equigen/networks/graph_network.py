@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from equigen import random
 from equigen.graphs.edges import AGGREGATIONS
+from equigen.graphs.layers.arguments import checked_count, checked_shift
+from equigen.graphs.layers.arma import ARMAConvolution
+from equigen.graphs.layers.gin import GIN
 from equigen.graphs.layers.graph_norm import GraphNorm
 from equigen.graphs.layers.readouts import readout as read_out
 from equigen.graphs.layers.table import LAYERS
@@ -33,13 +36,20 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Name of a function of one number -> the function; each leaves 0 what it is, so that padding stays 0."""
 
+_LAST: dict[str, Callable[[int, int, int, str], nn.Module]] = {
+    "arma": lambda in_, out, order, shift: ARMAConvolution(in_, out, iterations=order, shift=shift, function=None),
+    "gin": lambda in_, out, order, shift: GIN(in_, out, hidden=max(in_, out)),
+}
+"""Last layers to the result: of either sign, and with no narrower hidden layer, all of which a relu could put to 0."""
+
 
 class GraphNetwork(nn.Module):
     """Features of nodes, or of whole graphs, by layers of one kind: f(P W P^T, P x) = P f(W, x).
 
         x_l = function(layer_l(graph, x_{l-1})),   l = 1, ..., len(widths)
 
-    and then one more layer to `out_features` without a function; with a readout instead the sum, the mean or the
+    and then one more layer to `out_features` without a function, also without the one that an ARMA layer has inside,
+    and in GIN with a hidden layer as wide as the wider of its ends; with a readout instead the sum, the mean or the
     largest of each feature over the nodes of each graph and a linear map, which does not change when nodes are
     renumbered.
 
@@ -49,8 +59,8 @@ class GraphNetwork(nn.Module):
         in_features: of each node.
         out_features: of each node, or of each graph.
         widths: features between the layers; () is one layer alone, which for the linear kinds is a linear filter.
-        order: how many steps far a layer hears, where its kind lets one choose.
-        shift: what is taken for the shift of the graph, where the kind lets one choose.
+        order: how many steps far a layer hears, where its kind lets one choose; "arma" and "edge-varying" 1 or more.
+        shift: what is taken for the shift of the graph, where the kind lets one choose, by its name in `SHIFTS`.
         function: of every number, by its name in `FUNCTIONS`.
         residual: whether what a layer is given is added to what it makes of it, through a linear map where the number
             of features changes.
@@ -60,7 +70,7 @@ class GraphNetwork(nn.Module):
         seed: of the initial weights; torch's global generator is left as it was.
 
     Raises:
-        ValueError: an unknown name, or numbers out of range.
+        ValueError: an unknown name, or numbers out of range, also where the kind does not read them.
 
     Error: permutations to the rounding of sums in another order: 1e-6 of the largest feature in float32.
 
@@ -99,13 +109,15 @@ class GraphNetwork(nn.Module):
         _require_name("function", function, list(FUNCTIONS))
         if readout is not None:
             _require_name("readout", readout, AGGREGATIONS)
-        if min([in_features, out_features, *widths]) < 1 or not 0.0 <= dropout < 1.0:
-            raise ValueError(
-                f"in_features={in_features}, out_features={out_features}, widths={tuple(widths)}, dropout={dropout}, "
-                "but every layer has a feature or more and a share lies in [0, 1): widths=(16,), dropout=0.5."
-            )
-        self.layer, self.in_features, self.out_features = layer, in_features, out_features
-        self.widths, self.order, self.shift = tuple(widths), order, shift
+        if not isinstance(widths, Sequence):
+            raise ValueError(f"widths is {widths!r}, but the features between layers are a sequence: widths=(16,).")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout is {dropout}, but a share lies in [0, 1): dropout=0.5, say.")
+        self.in_features = checked_count("in_features", in_features, 1)
+        self.out_features = checked_count("out_features", out_features, 1)
+        self.widths = tuple(checked_count(f"widths[{place}]", width, 1) for place, width in enumerate(widths))
+        self.order = checked_count("order", order, 1 if layer in ("arma", "edge-varying") else 0)
+        self.layer, self.shift = layer, checked_shift(shift)
         self.function, self.residual, self.normalise = function, residual, normalise
         self.readout, self.dropout, self.seed = readout, dropout, seed
         with random.fork(seed=seed, stream=random.Stream.INITIALISATION):
@@ -116,7 +128,9 @@ class GraphNetwork(nn.Module):
         ends = [self.in_features, *self.widths] + ([] if self.readout else [self.out_features])
         steps = list(pairwise(ends))
         make = LAYERS[self.layer]
-        self.layers = nn.ModuleList([make(a, b, self.order, self.shift) for a, b in steps])
+        made = [make] * len(self.widths) + ([] if self.readout else [_LAST.get(self.layer, make)])
+        layers = [one(a, b, self.order, self.shift) for one, (a, b) in zip(made, steps, strict=True)]
+        self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList([GraphNorm(width) for width in self.widths] if self.normalise else [])
         around = steps if self.residual else []
         self.around = nn.ModuleList([nn.Identity() if a == b else nn.Linear(a, b, bias=False) for a, b in around])

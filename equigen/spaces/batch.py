@@ -23,8 +23,9 @@ class Batch:
         x: items (B, *shape), in data units.
         position: places of the items in the global batch, int64 (B,).
         size: number of items of the global batch, over all processes.
-        structure: what the space must be bound to, a tensor (B, ...); or what all items lie on, a graph, anything that
-            has `.to(device)`; or None.
+        structure: what the space must be bound to, a tensor (B, ...); or what each item lies on, padded graphs, or
+            anything that has `.items(rows)` and `.to(device)`; or what all items lie on, a graph, or anything that has
+            `.to(device)` alone; or None.
         condition: named tensors (B, ...) that the denoiser is conditioned on.
 
     Raises:
@@ -71,7 +72,11 @@ class Batch:
             >>> Batch.whole(torch.zeros(3, 2), label=torch.tensor([7, 8, 9])).items([2, 0]).condition["label"].tolist()
             [9, 7]
         """
-        structure = self.structure[rows] if isinstance(self.structure, Tensor) else self.structure
+        structure = self.structure
+        if isinstance(structure, Tensor):
+            structure = structure[rows]
+        elif hasattr(structure, "items"):
+            structure = structure.items(rows)
         condition = {name: value[rows] for name, value in self.condition.items()}
         return replace(self, x=self.x[rows], position=self.position[rows], structure=structure, condition=condition)
 

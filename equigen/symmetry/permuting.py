@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import count as counting
 from typing import Any
 
 import torch
@@ -48,8 +49,8 @@ def permutation_error(
         x: features (*, n, F) of a sparse graph, (B, n, F) of padded ones.
         result: what the function gives: "nodes", (*, n, F) or (B, n, F); "graph", a row for each graph, (B, ...);
             "edges", a row for each entry, (E, ...), of a sparse graph, and (B, n, n, ...) of padded ones.
-        permutations: how many random ones, each of them of every graph; or int64 rows as `renumbered` takes them,
-            (k, n), or (k, B, n) for padded graphs.
+        permutations: how many random ones, each of them of every graph, none the identity where two nodes or more can
+            be permuted; or int64 rows as `renumbered` takes them, (k, n), or (k, B, n) for padded graphs.
         seed: of the random ones.
 
     Returns:
@@ -57,7 +58,8 @@ def permutation_error(
         coarser one of features and results. The verdict is "exact" or "broken".
 
     Raises:
-        ValueError: no permutation, results that are zero, or of another shape than `result` says.
+        ValueError: no permutation, or none that moves anything; results that are zero, or of another shape than
+            `result` says.
 
     Error: norms are taken in float64.
 
@@ -84,9 +86,10 @@ def permutation_error(
     size = _norms(start, graph, result)
     if not bool(start.any()):
         raise ValueError("function gives zeros only, but an error is relative to its size: give other features.")
-    rows = []
+    rows, moves = [], False
     for g in elements:
         there = renumbered(graph, g)
+        moves = moves or _moves(g, there, graph, x, start, result)
         moved = function(there, _moved(x, graph, g, "nodes")).detach()
         goal = _moved(start, graph, g, result)
         if moved.shape != goal.shape:
@@ -97,6 +100,11 @@ def permutation_error(
         apart = _norms(moved - goal, there, result)
         worst = torch.where(apart == 0, apart, apart / size).flatten()
         rows.append((float(apart.norm() / size.norm()), float(worst.max())))
+    if not moves:
+        raise ValueError(
+            "no permutation moves anything of the graph, the features or the result, but then every function is exact: "
+            "give other permutations, or a graph or features in which nodes differ."
+        )
     error, worst = torch.tensor(rows, dtype=torch.float64).unbind(-1)
     exact = max(rounding(x.dtype), rounding(start.dtype))
     return EquivarianceError(elements, error, worst, torch.zeros_like(error), exact)
@@ -104,21 +112,35 @@ def permutation_error(
 
 def _random(graph: Graph | PaddedGraphs, count: int, seed: int) -> Tensor:
     """Random permutations (count, n) that leave nodes in their graphs, or (count, B, n) of padded graphs."""
+    padded = isinstance(graph, PaddedGraphs)
+    sizes = [graph.matrix.shape[1]] * len(graph.matrix) if padded else graph.sizes.tolist()
+    device = graph.matrix.device if padded else graph.device
+    starts = [0 if padded else sum(sizes[:part]) for part in range(len(sizes))]
+    join = torch.stack if padded else torch.cat
 
-    def drawn(n: int, k: int, part: int) -> Tensor:
-        return permutation(n, seed=seed, stream=Stream.ELEMENT, item=part, step=k)
+    def drawn(k: int, draw: int) -> list[Tensor]:
+        where = {"seed": seed, "stream": Stream.ELEMENT, "step": k, "draw": draw}
+        return [permutation(n, item=part, **where) for part, n in enumerate(sizes)]
 
-    if isinstance(graph, PaddedGraphs):
-        batch, n, _ = graph.matrix.shape
-        rows = [torch.stack([drawn(n, k, part) for part in range(batch)]) for k in range(count)]
-        device = graph.matrix.device
-    else:
-        sizes = graph.sizes.tolist()
-        starts = [sum(sizes[:part]) for part in range(len(sizes))]
-        parts = list(enumerate(zip(starts, sizes, strict=True)))
-        rows = [torch.cat([start + drawn(n, k, part) for part, (start, n) in parts]) for k in range(count)]
-        device = graph.device
+    def one(k: int) -> Tensor:
+        """Drawn again while it is the identity, if there are others."""
+        tried = (drawn(k, draw) for draw in counting())
+        moving = (parts for parts in tried if max(sizes) < 2 or any(bool((g.diff() != 1).any()) for g in parts))
+        return join([start + g for start, g in zip(starts, next(moving), strict=True)])
+
+    rows = [one(k) for k in range(count)] if sizes else []
     return torch.stack(rows).to(device) if rows else torch.empty(0, 0, dtype=torch.int64, device=device)
+
+
+def _moves(
+    g: Tensor, there: Graph | PaddedGraphs, graph: Graph | PaddedGraphs, x: Tensor, start: Tensor, result: str
+) -> bool:
+    """Whether P moves places of the result, entries of the graph, or features."""
+    places = torch.arange(start.numel(), device=start.device).reshape(start.shape)
+    pairs = [(places, _moved(places, graph, g, result)), (x, _moved(x, graph, g, "nodes"))]
+    names = ("matrix", "real", "edges") if isinstance(graph, PaddedGraphs) else ("pointer", "columns", "weights")
+    pairs += [(getattr(graph, name), getattr(there, name)) for name in names if getattr(graph, name) is not None]
+    return any(not torch.equal(before, after) for before, after in pairs)
 
 
 def _require_shape(y: Tensor, graph: Graph | PaddedGraphs, result: str) -> None:

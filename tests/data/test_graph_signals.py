@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx
 import pytest
 import torch
 
@@ -71,11 +72,33 @@ def test_a_batch_is_a_pure_function_and_its_slices_are_the_whole():
         ({"community": torch.zeros(2, dtype=torch.int64)}, "community is"),
         ({"nodes": {"none": torch.zeros(3, dtype=torch.bool)}}, "nodes of 'none' is empty"),
         ({"items": {"some": FIRST}}, "items of 'some'"),
+        ({"values": X[:, 0] / 0.0}, "values of path are not finite"),
+        ({"values": torch.where(FIRST[:, None], torch.nan, X)}, "values of path are not finite"),
+        ({"labels": torch.where(FIRST, -1, LABELS[:, None])}, "run from -1 to"),
+        ({"nodes": {}, "labels": torch.where(FIRST, LABELS[:, None], -1)}, "run from -1 to"),
+        ({"nodes": {"train": FIRST, "test": FIRST}}, "'train' and 'test' of path have 2 of 3 in common"),
+        ({"items": {"validation": EVEN, "test": EVEN}}, "'validation' and 'test' of path have 5 of 10 in common"),
+        ({"graph": networkx.path_graph(3)}, r"networkx Graph, .*as_graph\(graph\)"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(changes, words):
     with pytest.raises(DataError, match=words):
         signals(**changes)
+
+
+def test_what_is_unknown_of_nodes_in_no_part_may_be_anything():
+    unknown = torch.where(FIRST, LABELS[:, None], -1)
+    values = torch.where(FIRST[:, None], X, torch.nan)
+    known = [signals(labels=unknown, values=values), signals(labels=unknown, values=values, nodes={}, counted=FIRST)]
+    for one in (*known, known[0].part("train"), known[0].part("even"), known[1].part("even")):
+        assert torch.equal(one.labels == -1, (~FIRST).expand(len(one), 3))
+
+
+def test_a_part_may_be_of_some_nodes_of_some_signals():
+    parts = {"train": EVEN, "test": ~EVEN}
+    both = signals(items=parts, nodes={"train": FIRST, "test": ~FIRST})
+    assert torch.equal(both.part("test").counted, ~FIRST)
+    assert torch.equal(both.part("test").x, X[1::2])
 
 
 def test_an_unknown_part_is_answered_with_those_there_are():

@@ -15,7 +15,7 @@ from equigen.graphs.permuted import renumbered
 from equigen.networks.graph_model import GraphModel
 from equigen.networks.graph_network import GraphNetwork
 from equigen.spaces.batch import Batch
-from tests.networks.graphs import BOTH, KITE, signals
+from tests.networks.graphs import BOTH, KITE, RING, signals
 
 
 class Told(nn.Module):
@@ -80,6 +80,44 @@ def test_padding_counts_for_nothing():
     assert torch.allclose(found, torch.stack([part.mean() for part in apart]).mean(), atol=1e-6)
 
 
+def test_what_is_unknown_and_does_not_count_changes_nothing():
+    label, value = torch.arange(12).reshape(2, 6) % 2, signals(2, 6, 2, seed=1)
+    for task, classes, known in (("nodes", ["a", "b"], {"label": label}), ("regression", [], {"value": value})):
+        name, whole = next(iter(known.items()))
+        unknown = whole.clone()
+        unknown[~COUNTED] = -1 if name == "label" else torch.nan
+        model = GraphModel(GraphNetwork("gcn", 3, 2), task, classes)
+        losses, slopes = [], []
+        for each in (whole, unknown):
+            loss = model.loss(Batch.whole(X, structure=KITE, counted=COUNTED, **{name: each}), 0, 0)
+            losses.append(loss)
+            slopes.append(torch.autograd.grad(loss, list(model.parameters())))
+        assert torch.equal(*losses)
+        assert all(torch.equal(a, b) for a, b in zip(*slopes, strict=True))
+        if name == "value":
+            assert not model.loss(Batch.whole(X, structure=KITE, value=unknown), 0, 0).isfinite()
+
+
+def test_labels_of_padding_may_be_anything():
+    padded, x = PaddedGraphs.of(BOTH, 7), signals(2, 7, 3)
+    label = torch.where(padded.real, 1, -1)
+    model = GraphModel(GraphNetwork("gcn", 3, 2), "nodes", ["a", "b"])
+    assert torch.equal(
+        model.loss(Batch.whole(x, structure=padded, label=label), 0, 0),
+        model.loss(Batch.whole(x, structure=padded, label=torch.ones_like(label)), 0, 0),
+    )
+
+
+def test_a_validation_is_without_dropout_and_leaves_the_mode():
+    model = GraphModel(GraphNetwork("gcn", 3, 2, dropout=0.9), "nodes", ["a", "b"])
+    batch = Batch.whole(X, structure=KITE, label=torch.zeros(2, 6, dtype=torch.int64))
+    wanted = float(model.eval().loss(batch, 0, 0).detach())
+    for mode in (True, False):
+        assert model.train(mode).validation(batch)["loss"] == wanted
+        assert model.training is mode
+    assert float(model.train().loss(batch, 0, 0).detach()) != wanted
+
+
 def test_graphs_are_judged_by_their_readout():
     model = GraphModel(GraphNetwork("gin", 3, 2, readout="sum"), "graphs", ["a", "b"])
     label = torch.tensor([0, 1])
@@ -101,6 +139,7 @@ def test_regression_is_the_mean_square_over_the_nodes_that_count():
     target = signals(2, 4, seed=2)
     wanted = (each.reshape(2, 4) - target).square().mean()
     assert torch.allclose(whole.loss(Batch.whole(X, structure=KITE, value=target), 0, 0), wanted)
+    assert each.shape == target.shape  # else a difference of the two would be of all pairs
 
 
 def test_a_community_is_as_likely_as_its_nodes_together():
@@ -114,6 +153,18 @@ def test_a_community_is_as_likely_as_its_nodes_together():
     assert torch.allclose(loss, -wanted[[0, 1], label].log().mean(), atol=1e-6)
     loss.backward()
     assert bool(model.network.y.grad.isfinite().all())
+
+
+def test_padding_is_of_no_community():
+    padded = PaddedGraphs.of(BOTH, 7)
+    x, community = torch.zeros(2, 7, 3), torch.arange(14).reshape(2, 7) % 2
+    x[padded.real] = signals(10, 3)
+    model = GraphModel(GraphNetwork("gcn", 3, 1), "communities", ["a", "b"])
+    found = model.logits(padded, x, community)
+    for row, (graph, n) in enumerate(((KITE, 6), (RING, 4))):
+        alone = model.logits(graph, x[row, None, :n], community[row, None, :n])
+        assert torch.allclose(found[row], alone[0], atol=1e-6)
+    assert torch.allclose(found.exp().sum(1), torch.ones(2))
 
 
 def test_communities_do_not_change_when_nodes_are_renumbered_and_a_readout_cannot_tell_them():
@@ -131,6 +182,52 @@ def test_it_is_stored_and_read_back(tmp_path):
     again = store.load(store.save(first, tmp_path / "model"))
     assert torch.equal(first(KITE, X), again(KITE, X))
     assert (again.task, again.classes) == ("nodes", ("x", "y"))
+
+
+def loss(task, classes=(), graph=KITE, out=None, x=X, readout=None, **known):
+    network = GraphNetwork("gcn", 3, len(classes) or 1 if out is None else out, readout=readout)
+    return GraphModel(network, task, classes).loss(Batch.whole(x, structure=graph, **known), 0, 0)
+
+
+SQUARE = signals(6, 6, 3)  # as many signals as nodes: shapes that differ are broadcast
+ZERO, TWO = torch.zeros(2, 6, dtype=torch.int64), ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"task": "regression", "x": SQUARE, "value": torch.zeros(6, 1)}, "readout='mean'"),
+        ({"task": "regression", "x": SQUARE[:1], "value": torch.zeros(1, 1)}, "readout='mean'"),
+        ({"task": "regression", "x": SQUARE, "value": torch.zeros(6, 6, 1), "readout": "mean"}, "no readout"),
+        ({"task": "regression", "value": torch.zeros(2), "readout": "mean"}, r"\(2,\), but the network gives \(2, 1\)"),
+        ({"task": "regression", "value": torch.zeros(2, 6)}, "k is out_features"),
+        ({"task": "regression", "value": torch.zeros(2, 6, 3)}, "k is out_features"),
+        ({"task": "regression", "value": torch.zeros(2, 6, 1), "out": 3}, "k is out_features"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO, "readout": "sum"}, "a network with no readout"),
+        ({"task": "graphs", "classes": TWO, "label": ZERO[:, 0]}, "a network with a readout"),
+        ({"task": "graphs", "classes": TWO, "label": ZERO, "readout": "sum"}, r"label is .* int64 \(2,\)"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO[:, 0]}, r"int64 \(2, 6\)"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO.float()}, "label is torch.float32"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO + 5}, "from 5 to 5, but there are 2 classes"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO - 1, "counted": COUNTED}, "from -1 to 0"),
+        ({"task": "nodes", "classes": TWO, "label": ZERO, "counted": COUNTED[0]}, r"counted has shape \(6,\)"),
+        (
+            {"task": "graphs", "classes": TWO, "label": ZERO[:, :2], "graph": BOTH, "x": signals(2, 10, 3)}
+            | {"readout": "sum"},
+            "one graph or on padded graphs",
+        ),
+        (
+            {"task": "communities", "classes": TWO, "out": 1, "label": ZERO[:, 0], "community": ZERO}
+            | {"readout": "sum"},
+            "no readout",
+        ),
+        ({"task": "communities", "classes": TWO, "out": 1, "label": ZERO[:, 0], "community": ZERO[0]}, "expand"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused_in_a_sentence(given, words):
+    with pytest.raises(ValueError, match=words) as told:
+        loss(**given)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(

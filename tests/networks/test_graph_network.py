@@ -106,12 +106,13 @@ def test_the_seed_fixes_the_weights_and_leaves_the_generator_alone():
     assert not torch.equal(one, other)
 
 
-def test_one_layer_alone_is_linear():
-    f = GraphNetwork("graph-convolution", 3, 2, ()).double()
+@pytest.mark.parametrize("layer", ["graph-convolution", "chebyshev", "arma"])
+def test_one_layer_alone_is_linear(layer):
+    f = GraphNetwork(layer, 3, 2, ()).double()
     x = X.double()
     zero = f(BOTH, torch.zeros_like(x))
     assert torch.allclose(f(BOTH, -x) - zero, zero - f(BOTH, x), atol=1e-10)
-    bent = GraphNetwork("graph-convolution", 3, 2).double()
+    bent = GraphNetwork(layer, 3, 2).double()
     zero = bent(BOTH, torch.zeros_like(x))
     assert not torch.allclose(bent(BOTH, -x) - zero, zero - bent(BOTH, x), atol=1e-3)
 
@@ -121,8 +122,28 @@ def test_what_is_between_the_layers_is_written_out():
     given = f.layers[0](BOTH, x)
     h = torch.nn.functional.elu(f.norms[0](BOTH, given) + x @ f.around[0].weight.T)
     assert torch.allclose(f(BOTH, x), f.layers[1](BOTH, h) + h @ f.around[1].weight.T, atol=1e-12)
+    f.train()
     torch.manual_seed(0)
-    assert not torch.allclose(f.train()(BOTH, x), f.eval()(BOTH, x), atol=1e-3)
+    found = f(BOTH, x)
+    torch.manual_seed(0)  # dropout is of what a layer is given; what is added to it is whole
+    dropped = torch.nn.functional.dropout(x, 0.5)
+    h = torch.nn.functional.elu(f.norms[0](BOTH, f.layers[0](BOTH, dropped)) + x @ f.around[0].weight.T)
+    dropped = torch.nn.functional.dropout(h, 0.5)
+    assert torch.allclose(found, f.layers[1](BOTH, dropped) + h @ f.around[1].weight.T, atol=1e-12)
+    assert not torch.allclose(found, f.eval()(BOTH, x), atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", ["arma", "gin"])
+def test_the_last_layer_is_of_either_sign_and_never_dead(layer):
+    lowest = []
+    for seed in range(30):
+        f = GraphNetwork(layer, 3, 1, (16,), seed=seed)
+        y = f(BOTH, signals(50, 10, 3, seed=seed))
+        y.sum().backward()
+        learned = [part.grad.abs().max() for part in f.layers[0].parameters() if part.grad is not None]
+        assert max(learned) > 1e-4
+        lowest.append(float(y.detach().min()))
+    assert min(lowest) < -0.1
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -136,7 +157,15 @@ def test_every_function_leaves_zero_what_it_is(function):
         ({"layer": "chebychev"}, "did you mean 'chebyshev'"),
         ({"function": "rulu"}, "did you mean 'relu'"),
         ({"readout": "median"}, "readout is 'median'"),
-        ({"widths": (0,)}, "has a feature or more"),
+        ({"widths": (0,)}, r"widths\[0\] is 0"),
+        ({"widths": 16}, r"widths=\(16,\)"),
+        ({"order": 1.5}, "order is 1.5"),
+        ({"order": -1}, "order is -1"),
+        ({"layer": "arma", "order": 0}, "order is 0"),
+        ({"in_features": "3"}, "in_features is '3'"),
+        ({"out_features": 0}, "out_features is 0"),
+        ({"shift": "laplacien"}, "did you mean 'laplacian'"),
+        ({"layer": "gat", "shift": "laplacien"}, "did you mean 'laplacian'"),
         ({"dropout": 1.0}, r"a share lies in \[0, 1\)"),
     ],
 )

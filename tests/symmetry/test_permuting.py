@@ -58,6 +58,33 @@ def test_worst_is_that_of_the_graph_that_is_worst():
     assert float(found.error.min()) > 0.1
 
 
+def test_random_permutations_move_something():
+    pair, free = Graph.from_edges([[0], [1]], 2, undirected=True), torch.tensor([[1.0], [2.0]])
+    padded = PaddedGraphs.of(pair)
+    for seed in range(150):
+        for graph, x in ((pair, free), (padded, free[None])):
+            found = permutation_error(lambda graph, x: free * x, graph, 1 + x, permutations=1, seed=seed)
+            assert found.verdict == "broken"
+
+
+def test_a_symmetry_of_graph_and_features_is_still_one_of_the_result():
+    ring = Graph.from_edges([[0, 1, 2, 3], [1, 2, 3, 0]], 4, undirected=True)
+    turn, x = torch.tensor([[1, 2, 3, 0]]), torch.ones(4, 1)
+    assert permutation_error(lambda graph, x: x.cumsum(0), ring, x, permutations=turn).verdict == "broken"
+    assert permutation_error(lambda graph, x: graph.product(x), ring, x, permutations=turn).verdict == "exact"
+    with pytest.raises(ValueError, match="no permutation moves anything"):
+        permutation_error(lambda graph, x: x[:1], ring, x, result="graph", permutations=turn)
+
+
+@pytest.mark.parametrize("graph", [weighted(), PaddedGraphs.of(PAIR), Graph.from_edges([], 1)], ids=["5", "2x5", "1"])
+def test_permutations_that_move_nothing_are_refused(graph):
+    shape = graph.matrix.shape[:2] if isinstance(graph, PaddedGraphs) else (graph.nodes,)
+    x = 1 + torch.arange(shape[-1]).double().expand(shape)[..., None]
+    given = 8 if shape == (1,) else torch.arange(shape[-1]).expand(1, *shape)
+    with pytest.raises(ValueError, match="no permutation moves anything"):
+        permutation_error(lambda graph, x: x.cumsum(-2), graph, x, permutations=given)
+
+
 def test_random_permutations_leave_nodes_in_their_graphs_and_follow_the_seed():
     found = permutation_error(lambda graph, x: graph.product(x), PAIR, noise(9, 1), permutations=5, seed=3)
     assert found.elements.shape == (5, 9)

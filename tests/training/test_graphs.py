@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from equigen.data.graph_sets import block_model, cora, karate, source_localisation
 from equigen.data.graph_signals import GraphSignals
+from equigen.graphs.padded import PaddedGraphs
 from equigen.graphs.shifts import normalised_adjacency
 from equigen.networks.graph_model import GraphModel
 from equigen.networks.graph_network import GraphNetwork
 from equigen.random import Stream, normal
+from equigen.spaces.batch import Batch
 from equigen.training.callbacks import Callback
 from equigen.training.config import TrainerConfig
 from equigen.training.errors import NonFiniteError
@@ -52,6 +56,38 @@ def test_a_validation_keeps_the_graph_and_is_the_models_own():
     model = GraphModel(GraphNetwork("gcn", 1, 1), "regression")
     found = validate(model, given.whole(), seed=0)
     assert found == {"loss": pytest.approx(float(model.eval().loss(batch, 0, 0).detach()), rel=1e-5)}
+
+
+def test_padded_graphs_go_through_batches_validations_and_the_trainer(tmp_path):
+    matrix = (normal((4, 4), seed=0, stream=Stream.LAW, item=torch.arange(600)) > 0).float()
+    real = (torch.arange(4) < 1 + torch.arange(600)[:, None] % 4).clone()
+    graphs, x = (
+        PaddedGraphs(matrix, real, matrix > 0),
+        normal((4, 3), seed=1, stream=Stream.LAW, item=torch.arange(600)),
+    )
+    label = torch.arange(600) % 2
+    whole = Batch.whole(x, structure=graphs, label=label)
+    model = GraphModel(GraphNetwork("gin", 3, 2, readout="sum"), "graphs", ["a", "b"])
+    logits = model.logits(graphs, x)
+    for rows in (slice(3, 7), [5, 2], torch.tensor([9, 9, 1])):
+        part = whole.items(rows)
+        assert torch.allclose(model.logits(part.structure, part.x), logits[rows], atol=1e-5)
+        assert torch.equal(part.structure.real, real[rows])
+        assert torch.equal(part.structure.edges, (matrix > 0)[rows] & (real[:, :, None] & real[:, None])[rows])
+    found = validate(model, whole, seed=0)
+    assert found["loss"] == pytest.approx(functional.cross_entropy(logits[:512], label[:512]).item(), rel=1e-5)
+
+    moved = replace(whole, structure=graphs.to("cpu", torch.float64), x=x.double()).to("cpu").structure
+    assert moved.matrix.dtype == torch.float64
+    assert torch.equal(moved.edges, graphs.edges)
+    assert torch.equal(moved.real, graphs.real)
+
+    class Source:
+        def batch(self, size, seed, step, rank=0, world=1):
+            return whole.items(slice(size * step, size * (step + 1)))
+
+    run = config(steps=3, batch_size=8, validate_every=3)
+    assert Trainer(model, Source(), run, tmp_path, held_out=whole).fit() is not None
 
 
 class Stop(Callback):

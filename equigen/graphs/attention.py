@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from equigen.graphs.edges import edge_mask, hearing
+from equigen.graphs.edges import hearing
 from equigen.graphs.graph import Graph
-from equigen.graphs.padded import PaddedGraphs
+from equigen.graphs.padded import PaddedGraphs, edge_mask
 from equigen.graphs.structure import Graphs
 
 __all__ = ["attended"]

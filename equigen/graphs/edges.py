@@ -5,8 +5,8 @@ Features of nodes (*, n, F) become, with the nodes as the first axis of a sparse
     sparse graph     nodes (n, ...)         edges (E, ...), in the order of the entries
     padded graphs    nodes (B, n, ...)      edges (B, n, n, ...), [b, i, j] being said by j to i
 
-An edge is an entry of a sparse graph, and a number that is not zero of a padded one. What stands in the place of an
-edge that is none is not read.
+An edge is an entry of a sparse graph, whatever its weight, and of padded graphs what `edge_mask` says. What stands in
+the place of an edge that is none is not read.
 
 Nothing said gives 0: the sum, the mean and the largest over no edge are 0, and so is what a softmax over none weighs.
 """
@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from equigen.graphs.graph import Graph
-from equigen.graphs.padded import PaddedGraphs
+from equigen.graphs.padded import PaddedGraphs, edge_mask
 from equigen.graphs.structure import Graphs
 
 __all__ = [
     "AGGREGATIONS",
     "by_node",
     "check_aggregation",
-    "edge_mask",
+    "edge_features",
     "edge_reduce",
     "edge_softmax",
     "edge_weights",
@@ -78,16 +78,6 @@ def from_nodes(graph: Graphs, y: Tensor) -> Tensor:
     return y.movedim(0, -2) if isinstance(graph, Graph) else graph.masked(y)
 
 
-def edge_mask(graph: PaddedGraphs) -> Tensor:
-    """Say where padded graphs have edges, bool (B, n, n): where the number is not zero.
-
-    Example:
-        >>> edge_mask(PaddedGraphs(torch.tensor([[[0.0, 2.0], [0.0, 0.0]]]))).tolist()
-        [[[False, True], [False, False]]]
-    """
-    return graph.matrix.detach() != 0
-
-
 def edge_weights(graph: Graphs, like: Tensor) -> Tensor:
     """The weights on the edges, (E, 1, ...) or (B, n, n, 1, ...), 1 where padded graphs have no edge.
 
@@ -104,6 +94,34 @@ def edge_weights(graph: Graphs, like: Tensor) -> Tensor:
         return weights.reshape(*weights.shape, *[1] * (like.ndim - 2))
     weights = _sparse(graph).weights_or_ones(like.dtype).to(like.dtype)
     return weights.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def edge_features(graph: Graphs, edges: Tensor, like: Tensor) -> Tensor:
+    """Features of the edges, (E, D) or (B, n, n, D), beside those of their ends.
+
+    Args:
+        graph: of any layout.
+        edges: in the order of the entries.
+        like: what is of an end of each edge, (E, *, F) or (B, n, n, F).
+
+    Returns:
+        (E, *, D), or (B, n, n, D).
+
+    Raises:
+        ValueError: another number of edges, or no axis of features.
+
+    Example:
+        >>> edge_features(Graph.from_edges([[0], [1]], 2), torch.tensor([[3.0]]), torch.zeros(1, 2, 7)).tolist()
+        [[[3.0], [3.0]]]
+    """
+    _check_edges(graph, edges, "edges")
+    places = 3 if isinstance(graph, PaddedGraphs) else 1
+    if edges.ndim != places + 1:
+        raise ValueError(
+            f"edges has shape {tuple(edges.shape)}, but needs one axis of features: edges[..., None], say."
+        )
+    spread = edges.reshape(*edges.shape[:-1], *[1] * (like.ndim - edges.ndim), edges.shape[-1])
+    return spread.expand(*like.shape[:-1], edges.shape[-1])
 
 
 def hearing(graph: Graphs, x: Tensor) -> Tensor:

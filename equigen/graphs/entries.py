@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Entries", "Transpose", "checked_edges", "checked_weights", "is_symmetric", "sorted_entries"]
+__all__ = [
+    "Entries",
+    "Transpose",
+    "as_numbers",
+    "checked_edges",
+    "checked_weights",
+    "is_symmetric",
+    "sorted_entries",
+]
 
 
 class Transpose(NamedTuple):
@@ -38,7 +48,7 @@ class Entries(NamedTuple):
 
 
 def sorted_entries(rows: Tensor, columns: Tensor, weights: Tensor | None, n: int) -> Entries:
-    """Hold entries that come in any order; several at one place are added up, the lowest first.
+    """Hold entries that come in any order, those of weight 0 among them; several at one place add up, the lowest first.
 
     The sum is thus the same to the last bit in whatever order they come, and in both directions of an edge.
 
@@ -88,17 +98,43 @@ def is_symmetric(pointer: Tensor, columns: Tensor, weights: Tensor | None, back:
     return weights is None or torch.equal(weights, weights[back.order])
 
 
-def checked_edges(edges: Tensor | Sequence[Sequence[int]], n: int) -> tuple[Tensor, Tensor]:
-    """Sources and targets, int64 (E,) each.
+def as_numbers(values: Any, name: str) -> Tensor:
+    """Numbers of torch, of numpy in any order of bytes, or in lists, as a tensor.
+
+    Raises:
+        TypeError: what is no number.
+        ValueError: lists of unequal lengths.
+
+    Example:
+        >>> as_numbers(np.array([1, 2], dtype=">u2"), "edges")
+        tensor([1, 2])
+    """
+    if isinstance(values, np.ndarray):
+        values = values.astype(np.int64) if values.dtype.kind == "u" else values.astype(values.dtype.newbyteorder("="))
+    try:
+        return torch.as_tensor(values)
+    except ValueError as fault:
+        raise ValueError(f"{name} is a {type(values).__name__} that is no table: give rows of one length.") from fault
+    except TypeError as fault:
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise TypeError(f"{name} holds {kind}, but numbers are needed: {name}.astype(float), say.") from fault
+
+
+def checked_edges(edges: Tensor | Sequence[Sequence[int]], n: int) -> tuple[Tensor, Tensor, int]:
+    """Sources and targets, int64 (E,) each, and the number of nodes.
 
     Raises:
         TypeError: numbers of nodes that are not whole.
         ValueError: another shape, or a node that there is not.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise ValueError(f"n is {n!r}, but the number of nodes is a whole number, 0 or more.")
-    pairs = torch.as_tensor(edges)
-    if pairs.numel() == 0 and not isinstance(edges, Tensor):
+    try:
+        nodes = -1 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        nodes = -1
+    if nodes < 0:
+        raise ValueError(f"n is {n!r}, but the number of nodes is a whole number, 0 or more: n=3, say.")
+    n, pairs = nodes, as_numbers(edges, "edges")
+    if pairs.numel() == 0:
         pairs = pairs.long().reshape(2, 0)
     if pairs.ndim != 2 or pairs.shape[0] != 2:
         raise ValueError(f"edges has shape {tuple(pairs.shape)}, but sources and targets come as (2, E): edges.T, say.")
@@ -110,7 +146,7 @@ def checked_edges(edges: Tensor | Sequence[Sequence[int]], n: int) -> tuple[Tens
             f"edges has nodes {int(pairs.min())} to {int(pairs.max())}, but {n} nodes are numbered from 0: "
             f"n={int(pairs.max()) + 1}, or other numbers."
         )
-    return pairs[0], pairs[1]
+    return pairs[0], pairs[1], n
 
 
 def checked_weights(weights: Tensor | Sequence[float] | None, entries: int) -> Tensor | None:
@@ -122,7 +158,7 @@ def checked_weights(weights: Tensor | Sequence[float] | None, entries: int) -> T
     """
     if weights is None:
         return None
-    weights = torch.as_tensor(weights)
+    weights = as_numbers(weights, "weights")
     if weights.is_complex():
         raise TypeError(f"weights is {weights.dtype}, but a graph has real weights: weights.real, or weights.abs().")
     weights = weights if weights.is_floating_point() else weights.double()

@@ -106,7 +106,7 @@ def krylov_block(shift: Shift, x: Tensor, order: int) -> Tensor:
         >>> krylov_block(Shift(pair), torch.tensor([[1.0], [5.0]]), 2).tolist()
         [[1.0, 5.0, 1.0], [5.0, 1.0, 5.0]]
     """
-    require_features(shift.graph, x, x.shape[-1])
+    require_features(shift.graph, x)
     by_node, back = _nodes_first(shift, x)
     return back(_forwards(_step(shift, by_node, x.shape[-1]), by_node, order, chebyshev=False))
 
@@ -115,7 +115,7 @@ def _planned(shift: Shift, x: Tensor, taps: Tensor, *, chebyshev: bool) -> Tenso
     if taps.ndim != 3 or taps.shape[0] == 0:
         raise ValueError(f"taps has shape {tuple(taps.shape)}, but a filter of order K has (K + 1, F_in, F_out).")
     order, wide_in, wide_out = taps.shape[0] - 1, taps.shape[1], taps.shape[2]
-    require_features(shift.graph, x, wide_in)
+    require_features(shift.graph, x, wide_in, taps)
     by_node, back = _nodes_first(shift, x)
     data = torch.is_grad_enabled() and taps.requires_grad and not x.requires_grad
     if wide_in < wide_out * (2 if data else 1):
@@ -138,10 +138,10 @@ def _forwards(step: _Step, x: Tensor, order: int, *, chebyshev: bool) -> Tensor:
 def _backwards(step: _Step, x: Tensor, taps: Tensor, *, chebyshev: bool) -> Tensor:
     """Sum from the last tap down: by Horner's rule, or by Clenshaw's, B_k = X H_k + 2 S B_{k+1} - B_{k+2}."""
     last, after = taps.shape[0] - 1, None
-    parts = None  # without derivatives each X H_k is added in place
-    if torch.is_grad_enabled():  # with them one multiplication, forwards and backwards, serves all
+    parts, y = None, x @ taps[last]  # without derivatives each X H_k is added in place
+    if torch.is_grad_enabled() or y.dtype != x.dtype:  # with them, or autocast, one multiplication serves all
         parts = (x @ taps.movedim(0, 1).flatten(1)).split(taps.shape[2], -1)
-    y = x @ taps[last] if parts is None else parts[last]
+        y = parts[last]
     for k in range(last - 1, -1, -1):
         added = None if parts is None else parts[k]
         if after is not None:

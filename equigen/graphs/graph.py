@@ -2,7 +2,9 @@
 
 A graph of n nodes is a square matrix W: node i hears node j with the weight W_ij, (W x)_i = sum_j W_ij x_j. An edge
 from the source j to the target i is the entry W_ij. Several edges between the same two nodes add up; a loop is an entry
-on the diagonal; a node without entries in its row hears nobody.
+on the diagonal; a node without entries in its row hears nobody. An entry is an edge whatever its weight, also 0: one
+that was given as 0, that edges cancel in, or that `with_weights` sets. It adds nothing to sums, and counts where edges
+are counted, compared or scored. A dense matrix has none of these: its numbers that are not 0 are the entries.
 
 Several graphs side by side are one matrix of blocks, so that what is done to the whole is done to each. Degrees,
 spectra and means are those of each graph, never of the whole.
@@ -22,6 +24,7 @@ from torch import Tensor
 
 from equigen.graphs.entries import Transpose, checked_edges, checked_weights, is_symmetric, sorted_entries
 from equigen.graphs.product import edge_products, row_numbers, sparse_product
+from equigen.graphs.radii import radii_of
 from equigen.graphs.structure import Graphs
 
 __all__ = ["Graph"]
@@ -55,14 +58,15 @@ class Graph(Graphs):
     sizes: Tensor
     lowest: float = field(init=False)
     _degrees: Tensor | None = field(init=False, repr=False)  # where they cannot change: weights without derivatives
+    _radii: tuple[Tensor, Tensor, Tensor] | None = field(init=False, repr=False)  # likewise
 
     def __post_init__(self) -> None:
         weights = None if self.weights is None else self.weights.detach()
         lowest = float(weights.min()) if weights is not None and weights.numel() else 0.0
-        object.__setattr__(self, "lowest", lowest)
-        object.__setattr__(self, "real", None)
         fixed = self.weights is None or not self.weights.requires_grad
-        object.__setattr__(self, "_degrees", self._sums() if fixed else None)
+        held = (self._sums(), radii_of(self.places, self.weights, symmetric=self.symmetric)) if fixed else (None, None)
+        for name, value in zip(("lowest", "real", "_degrees", "_radii"), (lowest, None, *held), strict=True):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_edges(
@@ -89,7 +93,7 @@ class Graph(Graphs):
             >>> Graph.from_edges([[0, 0], [1, 1]], 2, [1.0, 2.0]).dense().tolist()         # node 1 hears node 0, twice
             [[0.0, 0.0], [3.0, 0.0]]
         """
-        source, target = checked_edges(edges, n)
+        source, target, n = checked_edges(edges, n)
         weights = checked_weights(weights, len(source))
         if undirected:
             once = source != target
@@ -117,15 +121,12 @@ class Graph(Graphs):
             raise ValueError(f"matrix has shape {tuple(matrix.shape)}, but a graph is square: give (nodes, nodes).")
         rows, columns = matrix.detach().nonzero().T
         weights = checked_weights(matrix[rows, columns], len(rows))
-        return cls(
-            *sorted_entries(rows, columns, weights, len(matrix)), torch.tensor([len(matrix)], device=matrix.device)
-        )
+        sizes = torch.tensor([len(matrix)], device=matrix.device)
+        return cls(*sorted_entries(rows, columns, weights, len(matrix)), sizes)
 
     def __repr__(self) -> str:
         count = f", graphs={len(self.sizes)}" if len(self.sizes) != 1 else ""
-        kind = ", ".join(
-            (["weighted"] if self.weights is not None else []) + ["symmetric" if self.symmetric else "directed"]
-        )
+        kind = ("" if self.weights is None else "weighted, ") + ("symmetric" if self.symmetric else "directed")
         return f"Graph(nodes={self.nodes}, entries={self.entries}{count}, {kind})"
 
     @property
@@ -161,8 +162,13 @@ class Graph(Graphs):
 
     @property
     def degrees(self) -> Tensor:
-        """The sum of the weights with which each node hears, (n,), in the dtype of the weights, float64 without."""
+        """See `Graphs.degrees`: float64 (n,)."""
         return self._sums() if self._degrees is None else self._degrees
+
+    @property
+    def radii(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums of the other entries' sizes over each row and column, and the loops: see `radii_of`."""
+        return self._radii or radii_of(self.places, self.weights, symmetric=self.symmetric)
 
     def weights_or_ones(self, dtype: torch.dtype = torch.float64) -> Tensor:
         """The weights (E,), of the dtype where they are all 1."""
@@ -174,6 +180,8 @@ class Graph(Graphs):
         """W x, or W^T x: see `Graphs.product`.
 
         Differentiable by x and by the weights, to every order.
+
+        Error: that of `sparse_product`, sums of a row in the dtype of x; degrees are summed in float64.
 
         Example:
             >>> arrow = Graph.from_edges([[0], [1]], 2)
@@ -247,7 +255,7 @@ class Graph(Graphs):
         return matrix.index_put((self.rows.long(), self.columns.long()), weights)
 
     def with_weights(self, weights: Tensor) -> Graph:
-        """The same entries with other weights (E,).
+        """The same entries with other weights (E,); an entry of weight 0 stays an edge.
 
         Raises:
             ValueError: another number of them, or one that is not finite.
@@ -263,20 +271,15 @@ class Graph(Graphs):
         """The same graph on another device, or with weights of another dtype."""
         back = Transpose(*(part.to(device) for part in self.back))
         weights = None if self.weights is None else self.weights.to(device=device, dtype=dtype)
-        return replace(
-            self,
-            pointer=self.pointer.to(device),
-            columns=self.columns.to(device),
-            weights=weights,
-            sizes=self.sizes.to(device),
-            back=back,
-        )
+        moved = {name: getattr(self, name).to(device) for name in ("pointer", "columns", "sizes")}
+        return replace(self, weights=weights, back=back, **moved)
 
     def _sums(self) -> Tensor:
         """The degrees."""
         if self.weights is None:
             return self.pointer.diff().double()
-        return self.weights.new_zeros(self.nodes).index_add(0, self.rows, self.weights)
+        weights = self.weights.double()
+        return weights.new_zeros(self.nodes).index_add(0, self.rows, weights)
 
     def _by_rows(self, x: Tensor, weights: Tensor | None, transposed: bool) -> Tensor:
         """Features (*, n, F) as one matrix of n rows, multiplied, and back."""

@@ -2,6 +2,9 @@
 
 What is stored in the place of a node that is none influences nothing: rows and columns of W there are zero, and
 `masked` clears features. Dense matrices may carry derivatives, and any real numbers: a noised adjacency is one.
+
+An edge is a number that is not 0. Graphs with edges of weight 0 say where they are: `of` keeps them, so that a sparse
+graph and its padded one have the same edges.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from equigen.graphs.graph import Graph
 from equigen.graphs.side_by_side import divided
 from equigen.graphs.structure import Graphs
 
-__all__ = ["PaddedGraphs"]
+__all__ = ["PaddedGraphs", "edge_mask"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class PaddedGraphs(Graphs):
     Args:
         matrix: W of each graph (B, n, n), floating point; where a node is none it is taken for zero.
         real: which nodes there are, bool (B, n); None where all are.
+        edges: where there are edges, bool (B, n, n); None: where W is not 0.
 
     Raises:
         ValueError: shapes that do not fit, or numbers that are not finite.
@@ -37,11 +41,14 @@ class PaddedGraphs(Graphs):
 
     matrix: Tensor
     real: Tensor | None = None
+    edges: Tensor | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.matrix.shape)
         if len(shape) != 3 or shape[1] != shape[2] or not self.matrix.is_floating_point():
             raise ValueError(f"matrix is {self.matrix.dtype} {shape}, but padded graphs are floating point (B, n, n).")
+        if self.edges is not None and (self.edges.dtype != torch.bool or tuple(self.edges.shape) != shape):
+            raise ValueError(f"edges is {self.edges.dtype} {tuple(self.edges.shape)}, but must be bool {shape}.")
         if self.real is not None:
             self._mask(self.real, shape)
         if not torch.compiler.is_compiling() and not bool(self.matrix.detach().isfinite().all()):
@@ -56,10 +63,12 @@ class PaddedGraphs(Graphs):
             )
         both = real[:, :, None] & real[:, None, :]
         object.__setattr__(self, "matrix", torch.where(both, self.matrix, 0.0))
+        if self.edges is not None:
+            object.__setattr__(self, "edges", self.edges & both)
 
     @classmethod
     def of(cls, graph: Graph, n: int | None = None, dtype: torch.dtype | None = None) -> PaddedGraphs:
-        """The graphs of a sparse one, each in a matrix of its own.
+        """The graphs of a sparse one, each in a matrix of its own, with the same edges, those of weight 0 among them.
 
         Args:
             graph: one or several side by side.
@@ -83,14 +92,17 @@ class PaddedGraphs(Graphs):
         number, start = graph.graph_of_node, graph.sizes.cumsum(0) - graph.sizes
         rows, columns = graph.rows.long(), graph.columns.long()
         of = number[rows]
-        matrix = weights.new_zeros(len(graph.sizes), n, n)
-        matrix = matrix.index_put((of, rows - start[of], columns - start[of]), weights)
-        return cls(matrix, torch.arange(n, device=graph.device) < graph.sizes[:, None])
+        place = of, rows - start[of], columns - start[of]
+        matrix = weights.new_zeros(len(graph.sizes), n, n).index_put(place, weights)
+        edges = None
+        if bool((weights.detach() == 0).any()):
+            edges = torch.zeros_like(matrix, dtype=torch.bool).index_put(place, torch.ones_like(of, dtype=torch.bool))
+        return cls(matrix, torch.arange(n, device=graph.device) < graph.sizes[:, None], edges)
 
     @property
     def degrees(self) -> Tensor:
-        """See `Graphs.degrees`: (B, n)."""
-        return self.matrix.sum(-1)
+        """See `Graphs.degrees`: float64 (B, n)."""
+        return self.matrix.sum(-1, dtype=torch.float64)
 
     @property
     def symmetric(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -118,6 +130,21 @@ class PaddedGraphs(Graphs):
         """The matrices (B, n, n)."""
         return self.matrix
 
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> PaddedGraphs:
+        """The same graphs on another device, or with weights of another dtype."""
+        real, edges = (None if mask is None else mask.to(device) for mask in (self.real, self.edges))
+        return PaddedGraphs(self.matrix.to(device=device, dtype=dtype), real, edges)
+
+    def items(self, rows: slice | list[int] | Tensor) -> PaddedGraphs:
+        """Some of the graphs, in the order asked for.
+
+        Example:
+            >>> PaddedGraphs(torch.tensor([[[1.0]], [[2.0]], [[3.0]]])).items([2, 0]).matrix.flatten().tolist()
+            [3.0, 1.0]
+        """
+        real, edges = (None if mask is None else mask[rows] for mask in (self.real, self.edges))
+        return PaddedGraphs(self.matrix[rows], real, edges)
+
     def packed(self) -> Graph:
         """The same graphs as a sparse one, without the places of nodes that are none.
 
@@ -129,8 +156,18 @@ class PaddedGraphs(Graphs):
         batch, n, _ = self.matrix.shape
         real = torch.ones(batch, n, dtype=torch.bool, device=self.matrix.device) if self.real is None else self.real
         number = torch.where(real, real.flatten().cumsum(0).reshape(batch, n) - 1, -1)
-        of, rows, columns = self.matrix.detach().nonzero().T
+        of, rows, columns = edge_mask(self).nonzero().T
         weights = self.matrix[of, rows, columns]
         edges = torch.stack((number[of, columns], number[of, rows]))
         graph = Graph.from_edges(edges, int(real.sum()), weights)
         return divided(graph, real.sum(1))
+
+
+def edge_mask(graph: PaddedGraphs) -> Tensor:
+    """Say where padded graphs have edges, bool (B, n, n): where the number is not 0, or where they say so themselves.
+
+    Example:
+        >>> edge_mask(PaddedGraphs(torch.tensor([[[0.0, 2.0], [0.0, 0.0]]]))).tolist()
+        [[[False, True], [False, False]]]
+    """
+    return graph.matrix.detach() != 0 if graph.edges is None else graph.edges

@@ -38,8 +38,13 @@ def renumbered(graph: Graph | PaddedGraphs, g: Tensor) -> Graph | PaddedGraphs:
             )
         source = _checked(g, n).argsort(-1).expand(batch, n)
         item = torch.arange(batch, device=g.device)[:, None]
-        matrix = graph.matrix[item[:, :, None], source[:, :, None], source[:, None, :]]
-        return PaddedGraphs(matrix, None if graph.real is None else graph.real[item, source])
+        place = item[:, :, None], source[:, :, None], source[:, None, :]
+        real, edges = graph.real, graph.edges
+        return PaddedGraphs(
+            graph.matrix[place],
+            None if real is None else real[item, source],
+            None if edges is None else edges[place],
+        )
     of = graph.graph_of_node
     if not torch.equal(of[_checked(g, graph.nodes, 1)], of):
         raise ValueError("g moves a node into another graph, but the parts keep their nodes: permute each by itself.")

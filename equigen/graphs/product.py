@@ -8,7 +8,8 @@ head has a matrix of its own on the same places, w (E, H), and features x (n, H,
     edges(y, x)_e  =  <y_r(e), x_c(e)>                               the derivative by w
 
 Derivatives: d forth = back for x and edges for w; d back = forth for y and edges for w; d edges = forth and back. They
-close, so that derivatives of every order exist. The operations are opaque to torch.compile and take plain tensors.
+close, so that derivatives of every order exist; of complex numbers, conjugates are taken. The operations are opaque to
+torch.compile and take plain tensors.
 
 Without weights all of them are 1 and none is read: 4 bytes for each entry beside the gathered rows.
 """
@@ -59,7 +60,10 @@ def sparse_product(
     Returns:
         (n, H, F).
 
-    Error: that of sums over a row in the dtype of x, float32 for shorter ones.
+    Error: that of the sum of a row, in float32 for float32 and shorter dtypes. On a processor m numbers are added one
+    after another, an error of at most m 6e-8 of the sum of their sizes: 1e-2 is found for a row of a million weights of
+    0.1, and 4e-2 for five million; take float64 for such rows. Results are rounded to the dtype of x: in float16 what
+    is beyond 65504 is infinite.
 
     Example:
         >>> pointer, columns = torch.tensor([0, 0, 1], dtype=torch.int32), torch.tensor([0], dtype=torch.int32)
@@ -160,9 +164,11 @@ def _remember_product(ctx, inputs, output) -> None:  # noqa: ANN001
 
 def _derived_product(ctx, g: Tensor):  # noqa: ANN001, ANN202
     *where, weights, x = ctx.saved_tensors
-    by_x = sparse_product(*where, weights, g, not ctx.back) if ctx.needs_input_grad[6] else None
-    by_weights = None
+    by_x = by_weights = None
+    if ctx.needs_input_grad[6]:
+        by_x = sparse_product(*where, None if weights is None else weights.conj_physical(), g, not ctx.back)
     if weights is not None and ctx.needs_input_grad[5]:
+        x = x.conj_physical()
         by_weights = edge_products(*where, x, g) if ctx.back else edge_products(*where, g, x)
     return None, None, None, None, None, by_weights, by_x, None
 
@@ -173,8 +179,8 @@ def _remember_edges(ctx, inputs, output) -> None:  # noqa: ANN001
 
 def _derived_edges(ctx, g: Tensor):  # noqa: ANN001, ANN202
     *where, y, x = ctx.saved_tensors
-    by_y = sparse_product(*where, g, x, False) if ctx.needs_input_grad[5] else None
-    by_x = sparse_product(*where, g, y, True) if ctx.needs_input_grad[6] else None
+    by_y = sparse_product(*where, g, x.conj_physical(), False) if ctx.needs_input_grad[5] else None
+    by_x = sparse_product(*where, g, y.conj_physical(), True) if ctx.needs_input_grad[6] else None
     return None, None, None, None, None, by_y, by_x
 
 

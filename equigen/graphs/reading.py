@@ -6,8 +6,11 @@ Sources are known by what they offer, so that none of these libraries is needed 
     torch sparse      the same, every stored entry being one
     scipy sparse      the same
     networkx          an edge u -> v: v hears u; undirected edges both ways; nodes in the order of `source.nodes`
-    PyTorch Geometric `edge_index` has sources, then targets; `edge_weight` where there is one; a `Batch` is read as its
-                      graphs side by side
+    PyTorch Geometric `edge_index` has sources, then targets; weights are `edge_weight`, or else `weight` (as
+                      `from_networkx` has it), and `edge_attr` is not read; a `Batch` is its graphs side by side
+
+networkx writes the edge u -> v of a directed graph into row u of its matrix, where here it stands in row v:
+as_graph(G) and as_graph(networkx.to_numpy_array(G)) are each other's transposes, those for scipy likewise.
 
 A stored entry of weight 0 is an edge of weight 0; a dense matrix has none of these.
 """
@@ -20,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equigen.graphs.entries import as_numbers
 from equigen.graphs.graph import Graph
 from equigen.graphs.padded import PaddedGraphs
 from equigen.graphs.side_by_side import divided
@@ -34,10 +38,12 @@ def as_graph(source: Any, weight: str | None = "weight") -> Graph:
         source: a networkx graph, a scipy sparse matrix or array, `Data` or `Batch` of PyTorch Geometric, a square
             matrix of torch (dense or sparse) or numpy, `PaddedGraphs`, or a `Graph`, which is handed back.
         weight: the attribute of networkx's edges that holds their weights, 1 where an edge has none; None: all are 1.
+            Of other sources it is not read.
 
     Raises:
         TypeError: none of these; a networkx graph whose weights are no numbers.
-        ValueError: not square, nodes that there are not, or weights that are not finite.
+        ValueError: not square, nodes that there are not, weights that are not finite or several for each edge, or
+            another attribute than "weight" that no edge has.
 
     Error: none; weights keep their dtype, whole numbers become float64.
 
@@ -53,7 +59,7 @@ def as_graph(source: Any, weight: str | None = "weight") -> Graph:
     if isinstance(source, PaddedGraphs):
         return source.packed()
     if isinstance(source, np.ndarray):
-        source = torch.from_numpy(np.array(source))
+        source = as_numbers(source, "source")
     if isinstance(source, Tensor):
         return Graph.from_dense(source) if source.layout == torch.strided else _of_sparse_tensor(source)
     if hasattr(source, "is_directed") and hasattr(source, "edges") and hasattr(source, "nodes"):
@@ -92,6 +98,8 @@ def _of_networkx(source: Any, weight: str | None) -> Graph:
     for u, v, data in source.edges(data=True):
         ends.append((number[u], number[v]))
         weights.append(1 if weight is None else data.get(weight, 1))
+    if weight not in (None, "weight") and ends and not any(weight in data for *_, data in source.edges(data=True)):
+        raise ValueError(f"no edge has the attribute {weight!r}, but it is asked for: another one, or weight=None.")
     try:
         values = torch.tensor([float(each) for each in weights], dtype=torch.float64)
     except (TypeError, ValueError) as fault:
@@ -105,7 +113,7 @@ def _of_networkx(source: Any, weight: str | None) -> Graph:
 def _of_scipy(source: Any) -> Graph:
     entries = source.tocoo()
     rows, columns = (torch.from_numpy(np.array(part, dtype=np.int64)) for part in (entries.row, entries.col))
-    return _of_entries(tuple(source.shape), rows, columns, torch.from_numpy(np.array(entries.data)))
+    return _of_entries(tuple(source.shape), rows, columns, as_numbers(entries.data, "source"))
 
 
 def _of_sparse_tensor(source: Tensor) -> Graph:
@@ -125,10 +133,23 @@ def _of_entries(shape: tuple[int, ...], rows: Tensor, columns: Tensor, weights: 
 
 
 def _of_geometric(source: Any) -> Graph:
-    weights = getattr(source, "edge_weight", None)
+    name, weights = _weights_of_geometric(source)
     n = source.num_nodes
     if n is None:
         raise ValueError("source does not say how many nodes it has, but some may have no edge: source.num_nodes = n.")
+    if weights is not None and weights.numel() != source.edge_index.shape[-1]:
+        raise ValueError(
+            f"{name} has shape {tuple(weights.shape)}, but an edge of a graph has one weight: source.edge_weight = "
+            f"source.{name}[:, 0], say, and the rest as features of edges."
+        )
     graph = Graph.from_edges(source.edge_index, n, None if weights is None else weights.flatten())
     ends = getattr(source, "ptr", None)
     return graph if ends is None else divided(graph, ends.diff())
+
+
+def _weights_of_geometric(source: Any) -> tuple[str, Tensor | None]:
+    """The weights of edges by the names under which they come; `edge_attr` holds features."""
+    for name in ("edge_weight", "weight"):
+        if getattr(source, name, None) is not None:
+            return name, as_numbers(getattr(source, name), name)
+    return "edge_weight", None

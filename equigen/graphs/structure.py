@@ -26,7 +26,7 @@ class Graphs(ABC):
     """
 
     symmetric: bool
-    """Whether W equals its transpose."""
+    """Whether W equals its transpose; of a sparse graph, in the places of its entries as well as in its numbers."""
     real: Tensor | None
     """Which nodes there are, bool (*, n); None where all are."""
     lowest: float
@@ -35,7 +35,7 @@ class Graphs(ABC):
     @property
     @abstractmethod
     def degrees(self) -> Tensor:
-        """The sum of the weights with which each node hears, (*, n)."""
+        """The sum of the weights with which each node hears, float64 (*, n), whatever the dtype of the weights."""
 
     @abstractmethod
     def product(self, x: Tensor, *, transposed: bool = False) -> Tensor:

@@ -45,6 +45,18 @@ ALL_GRAPHS: dict[str, Graph] = {
     "weighted-directed": scattered(6, 0.3, 2, symmetric=False),
     "negative": scattered(6, 0.4, 3, signs=True),
     "negative-directed": scattered(5, 0.5, 4, symmetric=False, signs=True),
+    "zero-weights": Graph.from_edges(
+        [[0, 0, 2, 3, 3, 1], [1, 2, 2, 4, 4, 4]],
+        5,
+        torch.tensor([2.0, 0.0, 0.0, 1.5, -1.5, 1.0], dtype=torch.float64),
+        undirected=True,
+    ),
+    "several-zero-weights": joined(
+        [
+            Graph.from_edges([[0, 1, 2, 1], [1, 0, 0, 2]], 3, torch.tensor([1.0, 2.0, 0.0, 3.0]).double()),
+            scattered(3, 0.9, 8).with_weights(torch.zeros(scattered(3, 0.9, 8).entries, dtype=torch.float64)),
+        ]
+    ),
     "several": joined([scattered(4, 0.5, 5), Graph.from_edges([], 0), Graph.from_edges([], 1), _RING]),
     "several-directed": joined([scattered(3, 0.6, 6, symmetric=False), scattered(5, 0.3, 7, symmetric=False)]),
 }
@@ -56,10 +68,12 @@ SYMMETRIC = {name: graph for name, graph in ALL_GRAPHS.items() if graph.symmetri
 
 def parts(graph: Graph) -> list[tuple[Graph, slice]]:
     """Each of the graphs side by side alone, and where its nodes are."""
-    matrix, found, start = graph.dense(), [], 0
+    found, start = [], 0
     for size in graph.sizes.tolist():
-        place = slice(start, start + size)
-        found.append((Graph.from_dense(matrix[place, place]), place))
+        own = (graph.rows >= start) & (graph.rows < start + size)
+        edges = torch.stack((graph.columns, graph.rows))[:, own] - start
+        alone = Graph.from_edges(edges, size, graph.weights_or_ones()[own])
+        found.append((alone, slice(start, start + size)))
         start += size
     return found
 

@@ -49,7 +49,16 @@ class Mapped:
 SYMMETRIC = {name: graph for name, graph in NOT_NEGATIVE.items() if graph.symmetric}
 FEW = {
     name: ALL_GRAPHS[name]
-    for name in ("empty", "one-loop", "isolated-nodes", "multi-edges", "weighted-directed", "negative", "several")
+    for name in (
+        "empty",
+        "one-loop",
+        "isolated-nodes",
+        "multi-edges",
+        "weighted-directed",
+        "negative",
+        "several",
+        "several-zero-weights",
+    )
 }
 """Those on which what is a variant of another map is looked at."""
 TAPS = noise(4, 2, 3, seed=20)

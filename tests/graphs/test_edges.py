@@ -8,7 +8,6 @@ import torch
 from equigen.graphs.edges import (
     AGGREGATIONS,
     by_node,
-    edge_mask,
     edge_reduce,
     edge_softmax,
     edge_weights,
@@ -17,7 +16,7 @@ from equigen.graphs.edges import (
     hearing,
 )
 from equigen.graphs.graph import Graph
-from equigen.graphs.padded import PaddedGraphs
+from equigen.graphs.padded import PaddedGraphs, edge_mask
 from tests.graphs.layers.message_cases import GRAPHS, random_graph
 
 EACH_GRAPH = pytest.mark.parametrize("name", GRAPHS)

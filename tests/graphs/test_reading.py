@@ -138,3 +138,49 @@ def test_bad_input_gets_one_sentence():
     words[0][1]["weight"] = None
     with pytest.raises(TypeError, match="no number"):
         as_graph(words)
+
+
+def test_weights_of_pytorch_geometric_have_two_names():
+    data = pytest.importorskip("torch_geometric.data")
+    utils = pytest.importorskip("torch_geometric.utils")
+    club = networkx.karate_club_graph()
+    torch.testing.assert_close(as_graph(utils.from_networkx(club)).dense(), as_graph(club).dense())
+    edges = torch.tensor([[0, 1], [1, 2]])
+    column = data.Data(edge_index=edges, num_nodes=3, weight=torch.tensor([[2], [3]]))
+    assert as_graph(column).dense()[1, 0] == 2.0
+    both = data.Data(edge_index=edges, num_nodes=3, weight=torch.ones(2), edge_weight=torch.full((2,), 5.0))
+    assert as_graph(both).dense()[1, 0] == 5.0
+    features = data.Data(edge_index=edges, num_nodes=3, edge_attr=torch.tensor([[2.0], [3.0]]))
+    assert as_graph(features).weights is None
+    several = data.Data(edge_index=edges, num_nodes=3, edge_weight=torch.ones(2, 2))
+    with pytest.raises(ValueError, match=r"edge_weight has shape \(2, 2\), but .* one weight"):
+        as_graph(several)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8", ">i4", ">f8", "<f4", "?", "f2"])
+def test_numbers_of_numpy_are_read_in_every_dtype(dtype):
+    sparse = pytest.importorskip("scipy.sparse")
+    matrix = np.array([[0, 1], [1, 1]]).astype(dtype)
+    expected = torch.tensor([[0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
+    torch.testing.assert_close(as_graph(matrix).dense().double(), expected)
+    if dtype not in (">i4", ">f8", "f2"):  # which scipy does not have
+        entries = sparse.coo_array((matrix[[0, 1, 1], [1, 0, 1]], ([0, 1, 1], [1, 0, 1])), shape=(2, 2))
+        torch.testing.assert_close(as_graph(entries).dense().double(), expected)
+    torch.testing.assert_close(Graph.from_edges(matrix[:, :1].astype(">i4"), 2).dense().double()[1, 0], expected[1, 0])
+
+
+def test_what_is_no_number_gets_one_sentence():
+    with pytest.raises(TypeError, match=r"source holds object, but .*source.astype\(float\)"):
+        as_graph(np.array([[0, 1], [1, 0]], dtype=object))
+    club = networkx.karate_club_graph()
+    with pytest.raises(ValueError, match="no edge has the attribute 'wieght'"):
+        as_graph(club, weight="wieght")
+    assert as_graph(networkx.path_graph(3), weight="weight").weights is None
+    assert as_graph(networkx.empty_graph(3), weight="length").entries == 0
+
+
+def test_matrices_of_networkx_are_transposes_of_its_directed_graphs():
+    arrows = networkx.DiGraph([(0, 1), (1, 2), (0, 2)])
+    given = as_graph(arrows).dense()
+    torch.testing.assert_close(as_graph(networkx.to_numpy_array(arrows)).dense(), given.T)
+    assert not torch.equal(given, given.T)

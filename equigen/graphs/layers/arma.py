@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equigen.graphs.features import require_features
 from equigen.graphs.graph import Graph
+from equigen.graphs.layers.arguments import checked_count, checked_shift
 from equigen.graphs.layers.initial import glorot
 from equigen.graphs.shift import Shift
 from equigen.graphs.shifts import shift_of
@@ -36,8 +37,9 @@ class ARMAConvolution(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
-        ValueError: no stack or no iteration; in `forward`, features of another shape, or weights that the shift cannot
-            have.
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
+        ValueError: no stack or no iteration, or an unknown shift; in `forward`, features of another shape, or weights
+            that the shift cannot have.
 
     Source: F. Bianchi, D. Grattarola, L. Livi, C. Alippi, Graph neural networks with convolutional ARMA filters,
     2019.
@@ -66,13 +68,9 @@ class ARMAConvolution(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if stacks < 1 or iterations < 1:
-            raise ValueError(
-                f"stacks is {stacks} and iterations {iterations}, but an ARMA convolution has one of each or more: "
-                "stacks=1, iterations=2."
-            )
-        self.iterations = iterations
-        self.shift = shift
+        stacks = checked_count("stacks", stacks, 1)
+        self.iterations = iterations = checked_count("iterations", iterations, 1)
+        self.shift = checked_shift(shift)
         self.function = function
         steps = 1 if shared else iterations
         self.first = glorot(stacks, in_features, out_features)
@@ -85,7 +83,7 @@ class ARMAConvolution(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
-        require_features(graph, x, self.first.shape[1])
+        require_features(graph, x, self.first.shape[1], self.first)
         shift = shift_of(graph, self.shift)
         x = graph.masked(x)[..., None, :, :]
         steps = len(self.outer)

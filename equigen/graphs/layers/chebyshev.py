@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from equigen.graphs.features import require_features
 from equigen.graphs.functional import chebyshev_convolve
+from equigen.graphs.layers.arguments import checked_count, checked_shift
 from equigen.graphs.layers.bias import add_bias
 from equigen.graphs.layers.initial import glorot
 from equigen.graphs.shifts import shift_of
@@ -21,7 +23,8 @@ class ChebyshevConvolution(nn.Module):
         Y = sum_k T_k(S~) X H_k + 1 b^T,        S~ = 2 (S - low I) / (high - low) - I
 
     low and high enclose the eigenvalues of each graph, by itself: a graph alone and beside others gives the same. For
-    the normalised Laplacian they are 0 and 2, and S~ = S - I.
+    the normalised Laplacian they are 0 and 2, and S~ = S - I. PyTorch Geometric takes loops out, gives isolated nodes
+    the eigenvalue 1, here 0, and takes the degrees of those that are heard where edges are directed.
 
     Args:
         in_features: F_in.
@@ -31,7 +34,9 @@ class ChebyshevConvolution(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
-        ValueError: an order below 0; in `forward`, features of another shape, or weights that the shift cannot have.
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
+        ValueError: an order below 0, or an unknown shift; in `forward`, features of another shape, or weights that the
+            shift cannot have.
 
     Source: M. Defferrard, X. Bresson, P. Vandergheynst, Convolutional neural networks on graphs with fast localized
     spectral filtering, 2016, equations 4 and 5.
@@ -50,16 +55,15 @@ class ChebyshevConvolution(nn.Module):
         self, in_features: int, out_features: int, order: int, shift: str = "normalised-laplacian", bias: bool = True
     ) -> None:
         super().__init__()
-        if order < 0:
-            raise ValueError(f"order is {order}, but a Chebyshev convolution has degree 0 or more: order=2.")
-        self.order = order
-        self.shift = shift
+        self.order = order = checked_count("order", order, 0)
+        self.shift = checked_shift(shift)
         self.taps = glorot(order + 1, in_features, out_features, terms=order + 1)
         """H_k, (K + 1, F_in, F_out)."""
         self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
+        require_features(graph, x, self.taps.shape[1], self.taps)
         y = chebyshev_convolve(recentred(shift_of(graph, self.shift)), x, self.taps)
         return add_bias(graph, y, self.bias)
 

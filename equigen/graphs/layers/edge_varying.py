@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from equigen.graphs.features import require_features
 from equigen.graphs.graph import Graph
+from equigen.graphs.layers.arguments import checked_count, checked_shift
 from equigen.graphs.layers.initial import glorot
 from equigen.graphs.layers.invariants import INVARIANTS, node_invariants
 from equigen.graphs.padded import PaddedGraphs
@@ -38,8 +39,9 @@ class EdgeVarying(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
-        ValueError: an order below 1; in `forward`, features of another shape, padded graphs or another number of
-            entries than have free factors, or weights that the shift cannot have.
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
+        ValueError: an order below 1, or an unknown shift; in `forward`, features of another shape, padded graphs or
+            another number of entries than have free factors, or weights that the shift cannot have.
 
     Source: E. Isufi, F. Gama, A. Ribeiro, EdgeNets: edge varying graph neural networks, 2021, equations 7 and 8 (free).
 
@@ -66,10 +68,8 @@ class EdgeVarying(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if order < 1:
-            raise ValueError(f"order is {order}, but an edge-varying convolution has 1 step or more: order=2.")
-        self.order = order
-        self.shift = shift
+        self.order = order = checked_count("order", order, 1)
+        self.shift = checked_shift(shift)
         self.taps = glorot(order + 1, in_features, out_features, terms=order + 1)
         """H_k, (K + 1, F_in, F_out)."""
         self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
@@ -85,7 +85,7 @@ class EdgeVarying(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
-        require_features(graph, x, self.taps.shape[1])
+        require_features(graph, x, self.taps.shape[1], self.taps)
         shift = shift_of(graph, self.shift)
         factors = self._free(graph) if self.factors is not None else self._from_invariants(graph, x.dtype)
         sparse = isinstance(graph, Graph)

@@ -27,7 +27,8 @@ class GAT(nn.Module):
         y_i = sum_j a_ij v_j + b,                             a_i = softmax(s_i)
 
     Which node of its neighbours counts most is the same for all that hear them (see `GATv2`). The graph says who is
-    heard; its weights are not read.
+    heard; its weights are not read: one of 0 is heard, and an edge given twice, one entry, is heard once (PyTorch
+    Geometric: twice).
 
     Args:
         in_features: of each node.
@@ -38,6 +39,7 @@ class GAT(nn.Module):
         bias: whether there is b.
 
     Raises:
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
         ValueError: features that heads side by side do not share evenly; features of another length.
 
     Error: relative 1e-6 in float32, for scores of any size.
@@ -75,7 +77,7 @@ class GAT(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """(*, n, out_features) from (*, n, in_features); zero where padded graphs have no node."""
-        require_features(graph, x, self.linear.in_features)
+        require_features(graph, x, self.linear.in_features, self.linear.weight)
         values = heads_apart(by_node(graph, self.linear(graph.masked(x))), self.heads)
         s_i, s_j = (values * self.hearing).sum(-1), (values * self.heard).sum(-1)
         both = hearing(graph, s_i) + heard(graph, s_j)

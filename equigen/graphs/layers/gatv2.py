@@ -26,7 +26,7 @@ class GATv2(nn.Module):
         y_i = sum_j a_ij v_j + b,                             a_i = softmax(s_i)
 
     It needs E x (out features) numbers at a time, `GAT` E x heads. The graph says who is heard; its weights are not
-    read.
+    read: one of 0 is heard, and an edge given twice, one entry, is heard once (PyTorch Geometric: twice).
 
     Args:
         in_features: of each node.
@@ -37,6 +37,7 @@ class GATv2(nn.Module):
         bias: whether there are b and c.
 
     Raises:
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
         ValueError: features that heads side by side do not share evenly; features of another length.
 
     Error: relative 1e-6 in float32, for scores of any size.
@@ -76,7 +77,7 @@ class GATv2(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """(*, n, out_features) from (*, n, in_features); zero where padded graphs have no node."""
-        require_features(graph, x, self.heard.in_features)
+        require_features(graph, x, self.heard.in_features, self.heard.weight)
         x = graph.masked(x)
         values = heads_apart(by_node(graph, self.heard(x)), self.heads)
         by_hearing = heads_apart(by_node(graph, self.hearing(x)), self.heads)

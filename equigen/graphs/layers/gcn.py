@@ -17,7 +17,8 @@ __all__ = ["GCN"]
 class GCN(nn.Module):
     """The layer of graph convolutional networks, Y = (D + I)^-1/2 (W + I) (D + I)^-1/2 X H + 1 b^T.
 
-    The product with the graph takes the smaller of the two widths.
+    The product with the graph takes the smaller of the two widths. A loop of the graph stays, beside the one that is
+    added; PyTorch Geometric then adds none.
 
     Args:
         in_features: F_in.
@@ -25,6 +26,7 @@ class GCN(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
         ValueError: in `forward`, features of another shape, or negative weights.
 
     Source: T. Kipf, M. Welling, Semi-supervised classification with graph convolutional networks, 2017, equation 2.
@@ -47,7 +49,7 @@ class GCN(nn.Module):
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
         wide_in, wide_out = self.weight.shape
-        require_features(graph, x, wide_in)
+        require_features(graph, x, wide_in, self.weight)
         shift = renormalised_adjacency(graph)
         x = graph.masked(x)
         y = shift.product(x) @ self.weight if wide_in < wide_out else shift.product(x @ self.weight)

@@ -20,6 +20,8 @@ class GIN(nn.Module):
 
         y = relu(((1 + epsilon) x + W x) H_1 + b_1) H_2 + b_2
 
+    The sum is of weighted features; PyTorch Geometric's layer takes no weights.
+
     Args:
         in_features: of each node.
         out_features: of each node.
@@ -27,6 +29,7 @@ class GIN(nn.Module):
         epsilon: how much more a node hears itself; learned, from 0 on, if None.
 
     Raises:
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
         ValueError: features of another length.
 
     Error: relative 1e-6 in float32.
@@ -59,7 +62,7 @@ class GIN(nn.Module):
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """(*, n, out_features) from (*, n, in_features); zero where padded graphs have no node."""
         first = self.first
-        require_features(graph, x, first.in_features)
+        require_features(graph, x, first.in_features, first.weight)
         own = graph.masked(x)
         if first.in_features > first.out_features:  # both maps are linear: the narrower features are multiplied with W
             own = functional.linear(own, first.weight)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from equigen.graphs.features import require_features
 from equigen.graphs.functional import convolve
+from equigen.graphs.layers.arguments import checked_count, checked_shift
 from equigen.graphs.layers.bias import add_bias
 from equigen.graphs.layers.initial import glorot
 from equigen.graphs.shifts import shift_of
@@ -27,7 +29,9 @@ class GraphConvolution(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
-        ValueError: an order below 0; in `forward`, features of another shape, or weights that the shift cannot have.
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
+        ValueError: an order below 0, or an unknown shift; in `forward`, features of another shape, or weights that the
+            shift cannot have.
 
     Source: F. Gama, A. Marques, G. Leus, A. Ribeiro, Convolutional neural network architectures for signals supported
     on graphs, 2019, equation 9.
@@ -46,16 +50,15 @@ class GraphConvolution(nn.Module):
         self, in_features: int, out_features: int, order: int, shift: str = "normalised-adjacency", bias: bool = True
     ) -> None:
         super().__init__()
-        if order < 0:
-            raise ValueError(f"order is {order}, but a graph convolution hears 0 steps far or more: order=2.")
-        self.order = order
-        self.shift = shift
+        self.order = order = checked_count("order", order, 0)
+        self.shift = checked_shift(shift)
         self.taps = glorot(order + 1, in_features, out_features, terms=order + 1)
         """H_k, (K + 1, F_in, F_out)."""
         self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
+        require_features(graph, x, self.taps.shape[1], self.taps)
         y = convolve(shift_of(graph, self.shift), x, self.taps)
         return add_bias(graph, y, self.bias)
 

@@ -26,6 +26,7 @@ class GraphSAGE(nn.Module):
         max     m_i = max_j w_ij x_j           feature by feature, over the neighbours
 
     m_i is 0 for a node that hears nobody. Sum and mean are filters of order 1 of a shift; the largest is no linear map.
+    PyTorch Geometric's layer takes no weights.
 
     Args:
         in_features: of each node.
@@ -34,6 +35,7 @@ class GraphSAGE(nn.Module):
         bias: whether there is b.
 
     Raises:
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
         ValueError: an unknown aggregation; features of another length; the mean with negative weights.
 
     Error: relative 1e-6 in float32.
@@ -58,7 +60,7 @@ class GraphSAGE(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """(*, n, out_features) from (*, n, in_features); zero where padded graphs have no node."""
-        require_features(graph, x, self.in_features)
+        require_features(graph, x, self.in_features, self.own.weight)
         x = graph.masked(x)
         if self.aggregation == "max":
             said = self.heard(_largest(graph, x))

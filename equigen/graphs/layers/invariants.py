@@ -25,7 +25,7 @@ def node_invariants(graph: Graphs) -> Tensor:
         graph: one or several, W of any sign.
 
     Returns:
-        (*, n, 4), in the dtype of the degrees; zero where a node is none.
+        (*, n, 4), float64; zero where a node is none.
 
     Error: that of a sum over a row.
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from equigen.graphs.features import require_features
 from equigen.graphs.functional import krylov_block
+from equigen.graphs.layers.arguments import checked_count, checked_shift
 from equigen.graphs.layers.bias import add_bias
 from equigen.graphs.layers.initial import glorot
 from equigen.graphs.layers.invariants import INVARIANTS, node_invariants
@@ -31,8 +32,9 @@ class NodeVarying(nn.Module):
         bias: whether b is learned; zero if not.
 
     Raises:
-        ValueError: an order below 0; in `forward`, features of another shape, another number of nodes than have free
-            taps, or weights that the shift cannot have.
+        TypeError: in `forward`, a graph or features that `require_features` refuses.
+        ValueError: an order below 0, or an unknown shift; in `forward`, features of another shape, another number of
+            nodes than have free taps, or weights that the shift cannot have.
 
     Source: S. Segarra, A. Marques, A. Ribeiro, Optimal graph-filter design and applications to distributed linear
     network operators, 2017 (node-varying filters); F. Gama, G. Leus, A. Marques, A. Ribeiro, Convolutional neural
@@ -59,10 +61,8 @@ class NodeVarying(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if order < 0:
-            raise ValueError(f"order is {order}, but a node-varying convolution hears 0 steps far or more: order=2.")
-        self.order = order
-        self.shift = shift
+        self.order = order = checked_count("order", order, 0)
+        self.shift = checked_shift(shift)
         self.free = nodes is not None
         terms = order + 1 if self.free else (order + 1) * INVARIANTS
         self.taps = glorot(INVARIANTS if nodes is None else nodes, order + 1, in_features, out_features, terms=terms)
@@ -71,7 +71,7 @@ class NodeVarying(nn.Module):
 
     def forward(self, graph: Graphs, x: Tensor) -> Tensor:
         """Features (*, n, F_out) of features (*, n, F_in)."""
-        require_features(graph, x, self.taps.shape[2])
+        require_features(graph, x, self.taps.shape[2], self.taps)
         block = krylov_block(shift_of(graph, self.shift), x, self.order)
         taps = self.taps.flatten(1, 2)
         if self.free:

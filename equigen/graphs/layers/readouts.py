@@ -39,7 +39,7 @@ def readout(graph: Graphs, x: Tensor, how: str) -> Tensor:
         [1.5, 5.0]
     """
     check_aggregation(how)
-    require_features(graph, x, x.shape[-1])
+    require_features(graph, x)
     if isinstance(graph, Graph):
         return _by_graph(graph, by_node(graph, x), how).movedim(0, -2)
     real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if graph.real is None else graph.real

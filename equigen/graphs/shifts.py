@@ -1,7 +1,7 @@
 """The usual shifts of a graph, all of them functions of the graph alone, and none of the order of its nodes.
 
-With W the weights, d_i = sum_j W_ij the degrees, and 1/d and d^-1/2 taken as 0 where d is 0 (so that a node without
-edges has a zero row in each of them):
+With W the weights, d_i = sum_j W_ij the degrees, and 1/d and d^-1/2 taken as 0 where d is 0, so that a node without
+edges has a zero row in all of them but the last:
 
     adjacency                   W
     laplacian                   diag(d) - W
@@ -12,8 +12,9 @@ edges has a zero row in each of them):
     renormalised-adjacency      diag(d + 1)^-1/2 (W + I) diag(d + 1)^-1/2
 
 The last is that of graph convolutional networks: a loop of weight 1 is added to every node, and a node without edges
-keeps its own features. Degrees are sums of weights with which a node hears; on directed graphs W d^-1/2 takes them for
-both sides. What divides by degrees refuses negative weights.
+keeps its own features. Degrees are sums of weights with which a node hears. On directed graphs the normalised adjacency
+and Laplacian take them for both sides, so that a node that hears nobody is not heard either; random walks and the last
+shift keep what it says. What divides by degrees refuses negative weights.
 
 Source: F. Chung, Spectral Graph Theory, 1997, chapter 1 (the convention for nodes without edges); T. Kipf, M. Welling,
 Semi-Supervised Classification with Graph Convolutional Networks, 2017, equation 2 (the last).

@@ -35,8 +35,9 @@ def interval(shift: Shift) -> Tensor:
         |m_i| sum_(j != i) |W_ij|,    and in those with the radii    |m_j| sum_(i != j) |W_ij|.
 
     That gives [-1, 1] for a normalised adjacency or random walk, [0, 2] for a normalised Laplacian, at most
-    [0, 2 max degree] for a Laplacian and the largest degrees for an adjacency, without an eigenvalue computed. What
-    torch compiles may call it.
+    [0, 2 max degree] for a Laplacian and the largest degrees for an adjacency, without an eigenvalue computed. The sums
+    are held by a sparse graph whose weights carry no derivatives, so that only passes over nodes are left. What torch
+    compiles may call it.
 
     Args:
         shift: of one graph or several.
@@ -56,7 +57,7 @@ def interval(shift: Shift) -> Tensor:
         ([[0.0, 4.0]], [[0.0, 2.0]])
     """
     graph = shift.graph
-    rows, columns, loops = _sums(graph)
+    rows, columns, loops = _radii(graph)
     factor = torch.ones_like(rows)
     for side in (shift.left, shift.right):
         factor = factor if side is None else factor * side.double()
@@ -196,8 +197,8 @@ def recentred(shift: Shift, bounds: Tensor | Sequence[float] | None = None) -> S
 
     Args:
         shift: of one graph or several.
-        bounds: low, high: (2,) for all graphs, or (B, 2); `interval(shift)` if None. Where both are the same up
-            to rounding, the spectrum is one number, which goes to 0.
+        bounds: low, high: (2,) for all graphs, or (B, 2); `interval(shift)` if None. Where both are the same, or those
+            of `interval` up to rounding, the spectrum is one number, which goes to 0.
 
     Returns:
         A shift of the same entries, symmetric where the given one is.
@@ -213,9 +214,10 @@ def recentred(shift: Shift, bounds: Tensor | Sequence[float] | None = None) -> S
     """
     graph = shift.graph
     ends = interval(shift) if bounds is None else _checked_bounds(shift, bounds)
-    width, size = ends[..., 1] - ends[..., 0], ends.abs().amax(-1)
-    rounding = _ROUNDING * torch.finfo(graph.degrees.dtype).eps
-    factor = 2.0 / torch.where(width > rounding * size, width, 2.0)
+    width, rounding = ends[..., 1] - ends[..., 0], 0.0
+    if bounds is None:
+        rounding = _ROUNDING * torch.finfo(graph.degrees.dtype).eps * ends.abs().amax(-1)
+    factor = 2.0 / torch.where(width > rounding, width, 2.0)
     middle = 0.5 * (ends[..., 1] + ends[..., 0])
     if isinstance(graph, Graph):
         place = graph.graph_of_node
@@ -248,24 +250,22 @@ def _checked_bounds(shift: Shift, bounds: Tensor | Sequence[float]) -> Tensor:
     return ends.expand(count, 2)
 
 
-def _sums(graph: Graphs) -> tuple[Tensor, Tensor, Tensor]:
+def _radii(graph: Graphs) -> tuple[Tensor, Tensor, Tensor]:
     """Sums of |W_ij| over rows and over columns, both without loops, and the loops W_ii: float64 (*, n) each."""
-    if isinstance(graph, PaddedGraphs):
-        matrix = graph.matrix.double()
-        loops = matrix.diagonal(dim1=-2, dim2=-1)
-        size = matrix.abs()
-        return size.sum(-1) - loops.abs(), size.sum(-2) - loops.abs(), loops
-    assert isinstance(graph, Graph)
-    rows, columns, weights = graph.rows, graph.columns, graph.weights_or_ones().double()
-    loop = torch.where(rows == columns, weights, 0.0)
-    size = (weights - loop).abs()
-    empty = size.new_zeros(graph.nodes)
-    return empty.index_add(0, rows, size), empty.index_add(0, columns, size), empty.index_add(0, rows, loop)
+    if isinstance(graph, Graph):
+        return graph.radii
+    assert isinstance(graph, PaddedGraphs)
+    matrix = graph.matrix.double()
+    loops = matrix.diagonal(dim1=-2, dim2=-1)
+    sizes = matrix.abs()
+    return sizes.sum(-1) - loops.abs(), sizes.sum(-2) - loops.abs(), loops
 
 
 def _per_graph(graph: Graphs, low: Tensor, high: Tensor) -> Tensor:
     """The least of `low` and the largest of `high` over the nodes of each graph, (2, B)."""
     if isinstance(graph, Graph):
+        if graph.sizes.shape[0] == 1 and graph.nodes:
+            return torch.stack((low.amin(-1, keepdim=True), high.amax(-1, keepdim=True)))
         empty, place = low.new_zeros(graph.sizes.shape[0]), graph.graph_of_node
         least = empty.scatter_reduce(0, place, low, "amin", include_self=False)
         return torch.stack((least, empty.scatter_reduce(0, place, high, "amax", include_self=False)))

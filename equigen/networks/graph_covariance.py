@@ -31,6 +31,7 @@ from equigen.graphs.spectrum import decomposed, interval, recentred
 __all__ = ["GraphCovariance"]
 
 _SAMPLES = 4097
+_NARROWEST = 1e-6  # interval of a series, beside the largest eigenvalue
 _NODES = 4  # Chebyshev nodes for each term of a series
 
 
@@ -43,7 +44,7 @@ class GraphCovariance(Covariance):
 
     Args:
         shift: symmetric, of one sparse graph.
-        density: d, not negative on the spectrum.
+        density: d, not negative on the spectrum; with `order`, on all of `interval(shift)`, which is wider.
         order: degree of the series; None: by the spectrum.
 
     Attributes:
@@ -83,8 +84,9 @@ class GraphCovariance(Covariance):
             power = density.response(self._values)
         else:
             self.low, self.high = (float(end) for end in interval(shift).flatten())
-            self.high = max(self.high, self.low + 1e-6)
-            self._around = recentred(shift, torch.tensor([[self.low, self.high]], dtype=torch.float64))
+            size = max(abs(self.low), abs(self.high)) or 1.0
+            self.high = max(self.high, self.low + _NARROWEST * size)
+            self._around = recentred(shift, (self.low, self.high))
             power = density.response(chebyshev_nodes(_SAMPLES, self.low, self.high))
         if not bool((power >= -1e-13 * power.abs().max()).all()):
             raise ValueError(

@@ -105,9 +105,9 @@ class MeasuredResponse(NamedTuple):
     """
 
     response: Tensor
-    """E[u_i D u_i x] / E[(u_i x)^2], float64 (n,)."""
+    """E[u_i D u_i x] / E[(u_i x)^2], float64 (n,); NaN where no signal has a component in u_i: nothing is known."""
     rest: Tensor
-    """Standard deviation of u_i D - response u_i x, float64 (n,): 0 where D is a filter of the shift."""
+    """Standard deviation of u_i D - response u_i x, float64 (n,): 0 where D is a filter of the shift; NaN as above."""
 
 
 @torch.no_grad()
@@ -127,7 +127,7 @@ def measured_response(denoiser: Denoiser, vectors: Tensor, x_t: Tensor, t: Tenso
         t: their time.
 
     Returns:
-        The response and the rest of each eigenvector.
+        The response and the rest of each eigenvector, both NaN where no signal has a component in it.
 
     Source: C. Stein, Estimation of the mean of a multivariate normal distribution, 1981, lemma 1.
 

@@ -13,7 +13,7 @@ from equigen.graphs.filters.polynomial import Chebyshev, Polynomial
 from equigen.graphs.filters.rational import Rational
 from equigen.graphs.filters.spectral import Spectral
 from equigen.graphs.graph import Graph
-from equigen.graphs.shifts import laplacian, normalised_laplacian, random_walk
+from equigen.graphs.shifts import adjacency, laplacian, normalised_laplacian, random_walk
 from equigen.graphs.side_by_side import joined
 from equigen.networks.graph_covariance import GraphCovariance
 from equigen.random import Stream, normal
@@ -132,6 +132,24 @@ def test_a_diffused_law_is_mapped():
 def test_what_has_no_meaning_is_refused_in_a_sentence(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-8, 1.0, 1e8])
+def test_a_series_does_not_depend_on_the_unit_of_the_weights(size):
+    """d(size L) with d(l) = 1 / (1/2 + l / size) is d(L), by a series as by the spectrum."""
+    shift = SHIFT.scaled(size)
+    series = GraphCovariance(shift, Rational([1.0], [0.5, 1.0 / size]), order=30)
+    assert torch.allclose(series.apply(torch.sqrt, items()), GraphCovariance(SHIFT, SMOOTH).apply(torch.sqrt, items()))
+    assert series.fit_error(torch.sqrt) < 1e-6
+
+
+def test_a_series_asks_for_a_density_on_the_whole_interval():
+    """1 + l / 3 on a star: eigenvalues down to -2, the interval down to -4."""
+    star = adjacency(Graph.from_edges([[0, 0, 0, 0], [1, 2, 3, 4]], 5, undirected=True))
+    density = Polynomial([1.0, 1.0 / 3.0])
+    assert GraphCovariance(star, density).low == pytest.approx(-2.0)
+    with pytest.raises(ValueError, match=r"somewhere on \[-4, 4\]"):
+        GraphCovariance(star, density, order=4)
 
 
 def test_a_graph_without_edges_has_one_variance():

@@ -50,6 +50,14 @@ def test_the_response_of_the_exact_denoiser_is_its_filter():
     assert float(found.rest.max()) < 1e-12
 
 
+def test_nothing_is_told_of_directions_without_signals():
+    """Signals along two eigenvectors: those responses, and NaN for all others."""
+    x = torch.eye(2, dtype=torch.float64) @ torch.eye(N, dtype=torch.float64)[[3, 5]]
+    found = measured_response(LAW.denoiser(EDM()), torch.eye(N), x[..., None], T)
+    assert found.response.isfinite().nonzero().flatten().tolist() == [3, 5]
+    assert found.rest.isfinite().nonzero().flatten().tolist() == [3, 5]
+
+
 def test_the_exact_denoiser_samples_signals_of_its_density():
     model = DiffusionModel(Euclidean(N, 1), LAW.denoiser(EDM()))
     x = model.sample(1000, seed=0, steps=64)[..., 0].double()

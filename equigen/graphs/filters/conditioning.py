@@ -11,8 +11,6 @@ from equigen.graphs.filters.filter import checked_interval
 
 __all__ = ["condition_number"]
 
-_SINGULAR = 1e16  # beyond it float64 cannot tell a matrix from a singular one
-
 
 def condition_number(
     basis: str, eigenvalues: Tensor, order: int, low: float | None = None, high: float | None = None
@@ -31,8 +29,8 @@ def condition_number(
         high: the upper end; the largest eigenvalue if None.
 
     Returns:
-        At least 1; infinite beyond 1e16, where the basis is singular in float64: with fewer different eigenvalues than
-        taps, for one.
+        At least 1; infinite where the basis is singular in float64: with fewer different eigenvalues than taps, or
+        beyond 4.5e15 / max(n, K + 1), where rounding alone can make the smallest singular value.
 
     Raises:
         ValueError: an unknown basis, no eigenvalues, or an order that is no whole number from 0 on.
@@ -62,7 +60,9 @@ def condition_number(
     else:
         raise ValueError(f"{basis!r} is no basis of filters: take 'powers' or 'chebyshev'.")
     singular = torch.linalg.svdvals(torch.stack(columns, dim=1))
-    if len(values) <= order or float(singular[-1]) * _SINGULAR <= float(singular[0]):
+    rounding = max(len(values), order + 1) * torch.finfo(torch.float64).eps
+    different = 1 + int((values.sort().values.diff() > rounding * values.abs().max()).sum())
+    if different <= order or float(singular[-1]) <= rounding * float(singular[0]):
         return math.inf
     return float(singular[0] / singular[-1])
 

@@ -71,10 +71,11 @@ class Filter(ABC):
         """
         low, high = checked_interval(low, high)
         value = self.response(self.turning_points(low, high)).detach().abs().max().item()
-        if math.isnan(value):
+        if not math.isfinite(value):
+            what = "not a number" if math.isnan(value) else "infinite"
             raise ValueError(
-                f"the filter is not a number somewhere on [{low:g}, {high:g}], but its maximum was asked for: "
-                "give the interval of eigenvalues on which it is defined."
+                f"the filter is {what} somewhere on [{low:g}, {high:g}], but its maximum was asked for: "
+                "give the interval of eigenvalues on which it is finite."
             )
         return value
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from equigen.graphs.filters.filter import Filter, checked_interval
 from equigen.graphs.filters.taps import checked_taps, product_of_taps, slope_of_taps, sum_of_taps
-from equigen.graphs.filters.turning import chebyshev_coefficients, chebyshev_nodes, power_roots, roots_near
+from equigen.graphs.filters.turning import chebyshev_coefficients, chebyshev_nodes, roots_near
 
 __all__ = ["Chebyshev", "Polynomial"]
 
@@ -65,8 +65,7 @@ class Polynomial(Filter):
     def turning_points(self, low: float, high: float) -> Tensor:
         """The ends and the roots of h': see `Filter.turning_points`."""
         slope = self.differentiated()
-        roots = power_roots(slope.taps).real.clamp(low, high)
-        return torch.cat((roots_near(slope.response, slope.order, low, high), roots))
+        return roots_near(slope.response, slope.order, low, high)
 
     def of(self, inner: Filter) -> Polynomial:
         """sum_k h_k g(lambda)^k for a polynomial g; order K times that of g.

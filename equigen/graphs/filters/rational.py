@@ -10,7 +10,7 @@ Source: E. Isufi, A. Loukas, A. Simonetto, G. Leus, Autoregressive moving averag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -45,10 +45,13 @@ class Rational(Filter):
 
     numerator: Tensor
     denominator: Tensor
+    _base: Tensor = field(repr=False)  # the denominator is a power of it, and vanishes where it does
+    _power: int = field(repr=False)
 
     def __init__(self, numerator: Tensor | Sequence[float], denominator: Tensor | Sequence[float]) -> None:
-        object.__setattr__(self, "numerator", checked_taps("numerator", numerator))
-        object.__setattr__(self, "denominator", checked_taps("denominator", denominator))
+        over, under = checked_taps("numerator", numerator), checked_taps("denominator", denominator)
+        for name, value in (("numerator", over), ("denominator", under), ("_base", under), ("_power", 1)):
+            object.__setattr__(self, name, value)
         if not bool(self.denominator.detach().any()):
             raise ValueError("denominator is all zeros, but nothing is divided by zero: [1.0] leaves the numerator.")
 
@@ -59,11 +62,8 @@ class Rational(Filter):
 
     @property
     def poles(self) -> Tensor:
-        """The roots of the denominator, complex128.
-
-        Error: rounding in the coefficients; poles that lie close together lose digits.
-        """
-        return power_roots(self.denominator)
+        """The roots of the denominator, complex128; error as for `power_roots`."""
+        return power_roots(self._base).repeat(self._power)
 
     def require_no_pole(self, low: float, high: float) -> None:
         """Refuse an interval on which the denominator has a root.
@@ -73,7 +73,7 @@ class Rational(Filter):
             high: upper end.
 
         Raises:
-            ValueError: it has, to 1e-12 of the sum of |q_k lambda^k|.
+            ValueError: it has, to 1e-12 of the sum of |q_k lambda^k|; of a derivative, where the filter itself has.
 
         Example:
             >>> Rational([1.0], [1.0, -1.0]).require_no_pole(0.0, 2.0)
@@ -81,7 +81,7 @@ class Rational(Filter):
             ValueError: the denominator has a root near 1 in [0, 2], but a filter is finite on all eigenvalues: ...
         """
         low, high = checked_interval(low, high)
-        below = Polynomial(self.denominator.detach())
+        below = Polynomial(self._base.detach())
         inside = power_roots(below.taps).real.clamp(low, high)
         points = torch.cat((below.turning_points(low, high), inside)).sort().values
         values = below.response(points)
@@ -97,15 +97,14 @@ class Rational(Filter):
         )
 
     def differentiated(self) -> Rational:
-        """(p' q - p q') / q^2."""
-        over, under = self.numerator, self.denominator
-        rise = product_of_taps(slope_of_taps(over), under)
-        fall = product_of_taps(over, slope_of_taps(under))
-        return Rational(sum_of_taps(rise, -fall), product_of_taps(under, under))
+        """(p' q - p q') / q^2, with q^2 computed as a square, so that a narrow resonance keeps its digits."""
+        rise = product_of_taps(slope_of_taps(self.numerator), self._base)
+        fall = self._power * product_of_taps(self.numerator, slope_of_taps(self._base))
+        return self._over(sum_of_taps(rise, -fall), product_of_taps(self.denominator, self._base), self._power + 1)
 
     def times_eigenvalue(self) -> Rational:
         """lambda p / q."""
-        return Rational(Polynomial(self.numerator).times_eigenvalue().taps, self.denominator)
+        return self._over(Polynomial(self.numerator).times_eigenvalue().taps, self.denominator, self._power)
 
     def turning_points(self, low: float, high: float) -> Tensor:
         """The ends, roots of p' q - p q', and refined samples: see `Filter.turning_points`.
@@ -133,8 +132,15 @@ class Rational(Filter):
             _of_quotient(self.numerator, inside, self.order), _of_quotient(self.denominator, inside, self.order)
         )
 
+    def _over(self, numerator: Tensor, denominator: Tensor, power: int) -> Rational:
+        """Another numerator over a power of the same base."""
+        found = Rational(numerator, denominator)
+        object.__setattr__(found, "_base", self._base)
+        object.__setattr__(found, "_power", power)
+        return found
+
     def _response(self, x: Tensor) -> Tensor:
-        return Polynomial(self.numerator).response(x) / Polynomial(self.denominator).response(x)
+        return Polynomial(self.numerator).response(x) / Polynomial(self._base).response(x) ** self._power
 
     def _adopted(self, other: Filter) -> Rational | None:
         if isinstance(other, Polynomial):

@@ -15,6 +15,8 @@ __all__ = ["chebyshev_coefficients", "chebyshev_nodes", "power_roots", "refined_
 _SAMPLES = 4097
 _BRACKETS = 16
 _ZOOMS = 24  # each makes a bracket four times narrower
+_MISFIT = 1e-12  # of a root, beyond which it is sought in another way
+_STEPS = 3
 
 
 def chebyshev_nodes(count: int, low: float, high: float) -> Tensor:
@@ -60,9 +62,8 @@ def chebyshev_coefficients(values: Tensor, order: int) -> Tensor:
 def roots_near(function: Callable[[Tensor], Tensor], degree: int, low: float, high: float) -> Tensor:
     """Real parts of the roots of a polynomial, moved into the interval, and its ends.
 
-    Every real root in the interval is among them. Roots are eigenvalues twice over: of the colleague matrix of the
-    Chebyshev series on the interval, which is well conditioned, and of the companion matrix of the powers, which
-    finds small roots beside large ones.
+    Every real root in the interval is among them, as an eigenvalue of the colleague matrix of the Chebyshev series on
+    the interval: well conditioned there, beside the largest value of the polynomial on the interval.
 
     Args:
         function: a polynomial, on float64 (m,).
@@ -73,7 +74,8 @@ def roots_near(function: Callable[[Tensor], Tensor], degree: int, low: float, hi
     Returns:
         float64 (m,).
 
-    Error: that of simple roots is rounding; a double root is found to about 1e-8 of the interval.
+    Error: that of simple roots is rounding of the interval, divided by the slope there; a double root is found to about
+    1e-8 of the interval.
 
     Source: I. Good, The colleague matrix, a Chebyshev analogue of the companion matrix, 1961.
 
@@ -90,17 +92,35 @@ def roots_near(function: Callable[[Tensor], Tensor], degree: int, low: float, hi
 
 
 def power_roots(taps: Tensor) -> Tensor:
-    """All roots of sum_k taps_k x^k as eigenvalues of the companion matrix, complex128 (K,), fewer if taps vanish.
+    """All roots of sum_k taps_k x^k, complex128 (K,), fewer if the last taps vanish; conjugate ones in pairs.
+
+    They are eigenvalues of the companion matrix, and where it does not hold them all to rounding, beside very large
+    ones, those below the widest gap are the inverses of the roots of the taps in the other order; a step of Newton's
+    is taken where it helps.
+
+    Raises:
+        ValueError: a root is larger than the numbers of float64.
 
     Error: rounding in the coefficients; roots that lie close together lose digits.
 
     Example:
         >>> power_roots(torch.tensor([2.0, -3.0, 1.0]).double()).real.round(decimals=9).tolist()
         [1.0, 2.0]
+        >>> power_roots(torch.tensor([1.0, 0.5, 1e-18], dtype=torch.float64)).real.tolist()
+        [-5e+17, -2.0]
     """
-    taps = taps.detach().cpu()
-    kept = int(taps.abs().gt(0).nonzero().max()) + 1 if bool(taps.any()) else 1
-    return torch.from_numpy(polynomial.polyroots(taps[:kept].numpy()).astype(complex))
+    given = taps.detach().cpu().numpy()
+    there = given.nonzero()[0]
+    if not len(there):
+        return torch.zeros(0, dtype=torch.complex128)
+    first, kept = int(there[0]), given[there[0] : there[-1] + 1]
+    with np.errstate(all="ignore"):
+        if not np.isfinite(kept / kept[-1]).all():
+            raise ValueError(f"taps end in {kept[-1]:g}, but a root is then beyond float64: leave that tap out.")
+        roots = polynomial.polyroots(kept).astype(complex)
+        if len(roots) and _misfit(kept, roots).max() > _MISFIT and np.isfinite(kept / kept[0]).all():
+            roots = _better(kept, roots)
+    return torch.from_numpy(np.sort(np.concatenate((np.zeros(first, dtype=complex), roots))))
 
 
 def refined_maxima(function: Callable[[Tensor], Tensor], low: float, high: float) -> Tensor:
@@ -140,6 +160,26 @@ def refined_maxima(function: Callable[[Tensor], Tensor], low: float, high: float
         left = inside.gather(1, (best - 1).clamp_min(0)[:, None])[:, 0]
         right = inside.gather(1, (best + 1).clamp_max(8)[:, None])[:, 0]
     return torch.cat((x, 0.5 * (left + right), left, right))
+
+
+def _misfit(taps: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    """|p| beside the sum of its terms' sizes, at each root; infinite where a term overflows."""
+    sizes = polynomial.polyval(np.abs(roots), np.abs(taps))
+    return np.nan_to_num(np.abs(polynomial.polyval(roots, taps)) / sizes, nan=np.inf)
+
+
+def _better(taps: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    """Roots below the widest gap from the taps in the other order, and a step of Newton's for each that it improves."""
+    low = 1.0 / polynomial.polyroots(taps[::-1]).astype(complex)
+    low, high = (part[np.argsort(np.abs(part), kind="stable")] for part in (low, roots))
+    gaps = np.concatenate(([0.0], np.abs(high[1:]) / np.abs(low[:-1])))
+    split = int(gaps.argmax())
+    found = np.concatenate((low[:split], high[split:]))
+    slope = polynomial.polyder(taps)
+    for _ in range(_STEPS):
+        moved = found - polynomial.polyval(found, taps) / polynomial.polyval(found, slope)
+        found = np.where(_misfit(taps, moved) < _misfit(taps, found), moved, found)
+    return found
 
 
 def _trimmed(series: Tensor) -> np.ndarray:

@@ -10,17 +10,19 @@ the theorem is
 
 with d = (||U - V|| + 1)^2 - 1, U the eigenvectors of E and V those of S. Eigenvectors are given up to signs and order:
 they are taken in the order of their eigenvalues, each u_i with the sign that brings it nearer to v_i. Premises: the
-signal has norm 1, no |h| exceeds 1, and the pointwise function has slopes of at most 1 and keeps 0.
+signal has norm 1, no |h| exceeds 1 on the spectrum of S, and the pointwise function f has slopes of at most 1 and keeps
+0.
 
-What holds always, without a remainder: with M_l = max ||H_l'||, G_l = max ||H_l|| (spectral norms of the responses as
-matrices from features to features),
+What needs none of these and has no remainder: with M_l = max ||H_l'||, G_l = max ||H_l|| (spectral norms of the
+responses as matrices from features to features), s the largest slope of f, and f(0) = 0,
 
-    relative, additive   ||change|| <= sum_l M_l prod_(m != l) G_m ||S^ - S||_F
-    dilation             ||change|| <= sum_l max ||l H_l'|| prod_(m != l) G_m |ln(1 + e)|
+    relative, additive   ||change|| <= ||x|| s^L sum_l M_l prod_(m != l) G_m ||S^ - S||_F
+    dilation             ||change|| <= ||x|| s^L sum_l max ||l H_l'|| prod_(m != l) G_m |ln(1 + e)|
 
-since the entries of h(S^) - h(S) between the two eigenbases are divided differences of h times those of S^ - S.
+since the entries of h(S^) - h(S) between the two eigenbases are divided differences of h times those of S^ - S. It is
+infinite where f(0) is not 0, and as good as s, which is looked for at many points (`FilterNetwork.slope`).
 
-And whatever happens, no two results are further apart than 2 prod_l G_l: a bound beyond that says nothing.
+And whatever happens, no two results are further apart than 2 ||x|| s^L prod_l G_l: a bound beyond that says nothing.
 """
 
 from __future__ import annotations
@@ -58,8 +60,12 @@ class Premise:
 
     @property
     def met(self) -> bool:
-        """Whether it is, up to rounding."""
-        return self.value <= self.most * (1.0 + 1e-9)
+        """Whether it is, up to a millionth: eigenvalues for weights in single precision are known no better."""
+        return self.value <= self.most * (1.0 + 1e-6)
+
+    def __str__(self) -> str:
+        digits = next(k for k in (*range(3, 17), 17) if float(f"{self.value:.{k}g}") > self.most or self.met or k == 17)
+        return f"{self.name} is {self.value:.{digits}g}, {'at most' if self.met else 'above'} {self.most:g}"
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,9 @@ class Stability:
         theorem: the bound of the theorem, to first order in e; it holds if the premises do.
         spread: the factor 1 + d sqrt(n) in it.
         constant: C, 2 C or K in it.
-        always: the bound that needs no premise beyond signals of norm 1 and has no remainder.
-        ceiling: what no change can exceed, whatever the perturbation.
+        always: the bound without remainder, for this norm of the signals and this slope of the function; infinite where
+            the function does not keep 0.
+        ceiling: what no change can exceed, whatever the perturbation, for the same norm and slope.
         premises: of the theorem.
 
     Example:
@@ -109,7 +116,7 @@ class Stability:
         return self.theorem >= self.ceiling
 
     def __str__(self) -> str:
-        broken = [f"{each.name} is {each.value:.3g}, above {each.most:g}" for each in self.premises if not each.met]
+        broken = [str(each) for each in self.premises if not each.met]
         remarks = (["; it says nothing: above the ceiling"] if self.vacuous else []) + (
             [f"; its premises fail: {', '.join(broken)}"] if broken else []
         )
@@ -150,20 +157,19 @@ def stability_of(
     there = perturbation.applied(shift)
     _require_one_graph(shift)
     before, after = decomposed(shift), decomposed(there)
-    low = min(float(each.values.min()) for each in (before, after))
-    high = max(float(each.values.max()) for each in (before, after))
+    own, both = _ends(before), _ends(before, after)
     if isinstance(system, FilterNetwork):
         measured, premises = _change(system, shift, there, x)
-        constants = system.constants(low, high)
+        constants, growth = system.constants(*both), premises[0].value * premises[1].value ** len(system.taps)
     else:
         measured, premises = _filter_change(system, before, after, x), ()
-        constants = _constants(system, low, high)
-    premises = (*premises, Premise("largest |h|", constants.largest, 1.0))
-    spread = 1.0 if isinstance(perturbation, Dilation) else _spread(perturbation.error(shift), before)
+        constants, growth = _constants(system, *both), 1.0
+    dilated = isinstance(perturbation, Dilation)
+    spread = 1.0 if dilated else _spread(perturbation.error(shift), before)
     constant = {"relative": 2.0 * constants.integral_lipschitz, "additive": constants.lipschitz}.get(
         perturbation.name, constants.integral_lipschitz
     )
-    if isinstance(perturbation, Dilation):
+    if dilated:
         always = constants.integral_change * abs(math.log1p(perturbation.size))
     else:
         always = constants.change * float((there.dense() - shift.dense()).norm())
@@ -174,10 +180,16 @@ def stability_of(
         constant * spread * constants.paths * abs(perturbation.size),
         spread,
         constant,
-        always,
-        2.0 * constants.gain,
-        premises,
+        always * growth if growth < math.inf else math.inf,
+        2.0 * constants.gain * growth if growth < math.inf else math.inf,
+        (*premises, Premise("largest |h|", system.largest(*own), 1.0)),
     )
+
+
+def _ends(*spectra: Spectrum) -> tuple[float, float]:
+    """The smallest and the largest of all their eigenvalues."""
+    values = torch.cat([each.values.flatten() for each in spectra])
+    return float(values.min()), float(values.max())
 
 
 def _require_one_graph(shift: Shift) -> None:
@@ -194,7 +206,7 @@ def _constants(filter: Filter, low: float, high: float) -> Constants:
     """Those of one filter."""
     largest, lipschitz = filter.largest(low, high), filter.lipschitz(low, high)
     integral = filter.integral_lipschitz(low, high)
-    return Constants(largest, lipschitz, integral, 1.0, largest, lipschitz, integral)
+    return Constants(lipschitz, integral, 1.0, largest, lipschitz, integral)
 
 
 def _filter_change(filter: Filter, before: Spectrum, after: Spectrum, x: Tensor | None) -> float:

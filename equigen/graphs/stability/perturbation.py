@@ -138,7 +138,8 @@ class Additive(Perturbation):
         entries = graph.weights_or_ones()
         ones = torch.ones_like(graph.degrees)
         left, right = (ones if side is None else side for side in (shift.left, shift.right))
-        entries = entries * (left[graph.rows] * right[graph.columns])  # equal in both directions to the last bit
+        entries = entries * (left[graph.rows] * right[graph.columns])
+        entries = 0.5 * (entries + entries[graph.back.order])  # equal in both directions to the last bit
         error = self._drawn(graph).weights_or_ones()
         return Shift(graph.with_weights(entries + error), diagonal=shift.diagonal)
 

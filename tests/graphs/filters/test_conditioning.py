@@ -51,9 +51,22 @@ def test_the_orders_of_magnitude_on_a_random_graph():
     assert condition_number("chebyshev", plain[:-1], 10, *bulk) < 100.0
 
 
-def test_beyond_1e16_it_is_singular():
+@pytest.mark.parametrize("basis", ["powers", "chebyshev"])
+def test_fewer_different_eigenvalues_than_taps_are_singular(basis):
+    """Four of them, 25 times each, also up to rounding: svdvals finds a smallest singular value of some 1e-16."""
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        four = 2.0 * torch.rand(4, generator=generator, dtype=torch.float64)
+        many = four.repeat(25) * (1.0 + 2.2e-16 * torch.randn(100, generator=generator, dtype=torch.float64))
+        for spectrum in (four.repeat(25), many):
+            assert condition_number(basis, spectrum, 5) == math.inf
+            assert condition_number(basis, spectrum, 4) == math.inf
+            assert condition_number(basis, spectrum, 3) < 1e7
+
+
+def test_beyond_what_rounding_leaves_it_is_singular():
     spectrum = torch.linspace(0.0, 40.0, 400)
-    assert condition_number("powers", spectrum, 5) < 1e16
+    assert condition_number("powers", spectrum, 5) < 1e13
     assert condition_number("powers", spectrum, 30) == math.inf
     assert condition_number("powers", torch.tensor([1.0, 2.0]), 2) == math.inf
     assert condition_number("chebyshev", torch.tensor([1.0, 1.0, 1.0]), 1) == math.inf

@@ -57,6 +57,24 @@ def test_a_peak_far_narrower_than_the_interval_is_found():
     assert sampled - 1e-12 <= filter.lipschitz(0.0, 100.0) <= sampled + 1e-10
 
 
+@pytest.mark.parametrize("height", [1e-4, 1e-6, 1e-8, 1e-10])
+def test_a_narrow_resonance_has_all_its_constants(height):
+    """1 / (e + (l - 1)^2): top 1 / e, steepest 3 sqrt 3 / 8 e^-3/2 at 1 +- sqrt(e / 3), where q^2 is e^2."""
+    height = (1.0 + height) - 1.0  # what the taps hold
+    filter = Rational([1.0], [1.0 + height, -2.0, 1.0])
+    steepest = 3.0 * math.sqrt(3.0) / 8.0 * height**-1.5
+    rounding = 1e-15 / height
+    assert filter.largest(0.0, 2.0) == pytest.approx(1.0 / height, rel=rounding)
+    assert filter.lipschitz(0.0, 2.0) == pytest.approx(steepest, rel=rounding)
+    integral = dense_largest(
+        lambda u: 2.0 * (1.0 + u) * u / (height + u**2) ** 2, -4.0 * height**0.5, 4.0 * height**0.5
+    )
+    assert filter.integral_lipschitz(0.0, 2.0) == pytest.approx(integral, rel=rounding + 1e-9)
+    assert filter.differentiated().poles.shape == (4,)
+    with pytest.raises(ValueError, match="root near 1"):
+        Rational([1.0], [1.0, -2.0, 1.0]).lipschitz(0.0, 2.0)
+
+
 def test_a_tall_polynomial_on_a_wide_interval():
     filter = Polynomial([1.0] * 31)
     assert filter.largest(-20.0, 20.0) == pytest.approx(sum(20.0**k for k in range(31)), rel=1e-12)
@@ -118,4 +136,5 @@ def test_intervals_and_filters_without_numbers_are_refused():
         ALL_FILTERS["polynomial"].lipschitz(0.0, math.inf)
     with pytest.raises(ValueError, match="not a number"):
         Spectral(torch.log).largest(-1.0, 1.0)
-    assert Spectral(lambda x: 1.0 / x).largest(0.0, 1.0) == math.inf
+    with pytest.raises(ValueError, match=r"infinite somewhere on \[0, 1\]"):
+        Spectral(lambda x: 1.0 / x).largest(0.0, 1.0)

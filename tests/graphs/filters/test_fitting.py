@@ -74,6 +74,25 @@ def test_rationals_are_sharp_at_a_low_order():
     assert 10.0 * fit_error(rational, edge, 0.0, 2.0) < fit_error(polynomial, edge, 0.0, 2.0)
 
 
+@pytest.mark.parametrize("order", [4, 6])
+def test_the_rounds_of_a_rational_are_taken_until_they_stand(order):
+    """One round more, with the fit's own denominator as weight, moves it by less than its error; after two, by all."""
+
+    def spike(x):
+        return torch.exp(-200.0 * (x - 1.0) ** 2)
+
+    found = fit(spike, "rational", order, 0.0, 2.0)
+    nodes = torch.cos(math.pi * (torch.arange(512, dtype=torch.float64) + 0.5) / 512)
+    waves = torch.cos(torch.arccos(nodes)[:, None] * torch.arange(order + 1))
+    weight = 1.0 / Polynomial(found.denominator).response(nodes + 1.0)[:, None]
+    rows = weight * torch.cat((waves, -spike(nodes + 1.0)[:, None] * waves[:, 1:]), dim=1)
+    taps = torch.linalg.lstsq(rows, weight * spike(nodes + 1.0)[:, None]).solution[:, 0]
+    below = 1.0 + waves[:, 1:] @ taps[order + 1 :]
+    again = (waves @ taps[: order + 1]) / below
+    moved = float((again - found.response(nodes + 1.0)).abs().max())
+    assert moved < 0.3 * fit_error(found, spike, 0.0, 2.0)
+
+
 def test_the_error_is_the_largest_of_dense_samples():
     found = fit(heat, "chebyshev", 3, 0.0, 2.0)
     x = torch.linspace(0.0, 2.0, 100_001, dtype=torch.float64)

@@ -55,6 +55,35 @@ def test_roots_of_constants_and_points_are_the_ends():
     )
 
 
+@pytest.mark.parametrize(
+    ("taps", "roots"),
+    [
+        ([1.0, 0.5, 1e-18], [-5e17, -2.0]),
+        ([1.0, 0.5, 1e-8], [-5e7 + 2.0, -2.00000008]),
+        ([1e-18, 0.5, 1.0], [-0.5, -2e-18]),
+        ([1e-18, 1.0, 1.0, 1e-18], [-1e18, -1.0, -1e-18]),
+        ([1e-18, 1.0, 1e-6, 1e-18], [-1e12 + 1e6 + 1.0, -1e6 - 1.000002, -1e-18]),
+        ([0.0, 0.0, 1.0, 1e-20], [-1e20, 0.0, 0.0]),
+    ],
+)
+def test_roots_of_very_different_sizes_are_found(taps, roots):
+    found = power_roots(torch.tensor(taps, dtype=torch.float64))
+    assert found.imag.abs().max() == 0.0
+    assert found.real.tolist() == pytest.approx(roots, rel=1e-12, abs=1e-30)
+
+
+def test_conjugate_roots_stay_in_pairs_beside_large_ones():
+    found = power_roots(torch.tensor([2.0, 0.3, 1.0, 1e-17], dtype=torch.float64))
+    assert found.imag.sum() == 0.0
+    assert found[1:].prod().real.item() == pytest.approx(2.0, rel=1e-13)
+    assert found[1:].sum().real.item() == pytest.approx(-0.3, rel=1e-13)
+
+
+def test_a_root_beyond_the_numbers_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="leave that tap out"):
+        power_roots(torch.tensor([1.0, 1.0, 1e-320], dtype=torch.float64))
+
+
 @pytest.mark.parametrize("frequency", [1.0, 50.0, 400.0])
 def test_refined_samples_reach_the_top(frequency):
     points = refined_maxima(lambda x: torch.sin(frequency * x) * torch.exp(-x), 0.0, 3.0)

@@ -12,8 +12,9 @@ from equigen.graphs.filters.polynomial import Chebyshev, Polynomial
 from equigen.graphs.filters.rational import Rational
 from equigen.graphs.shifts import adjacency, laplacian, normalised_adjacency, normalised_laplacian
 from equigen.graphs.stability.filter_network import FilterNetwork
-from equigen.graphs.stability.measured import stability_of
+from equigen.graphs.stability.measured import Premise, stability_of
 from equigen.graphs.stability.perturbation import Additive, Dilation, Relative
+from equigen.graphs.stability.responses import responses
 from tests.graphs.all_graphs import ALL_GRAPHS, noise, scattered
 
 GRAPH = scattered(12, 0.1, 4)
@@ -38,7 +39,7 @@ def small_network(largest=1.0, widths=(1, 3, 1), seed=0):
     for layer, (a, b) in enumerate(pairwise(widths)):
         drawn = noise(3, a, b, seed=seed + layer)
         response = torch.einsum("mk,kab->mab", torch.linspace(0, 2.2, 500).double()[:, None] ** torch.arange(3), drawn)
-        taps.append(largest / 1.03 * drawn / response.abs().max())
+        taps.append(largest * drawn / response.abs().max())
     return FilterNetwork(tuple(taps))
 
 
@@ -157,7 +158,6 @@ def test_constants_are_the_largest_on_the_interval():
         alone.append([float(each.abs().max()) for each in at])
     gains = [layer[0] for layer in whole]
     exact = {
-        "largest": max(layer[0] for layer in alone),
         "lipschitz": max(layer[1] for layer in alone),
         "integral_lipschitz": max(layer[2] for layer in alone),
         "gain": math.prod(gains),
@@ -168,6 +168,16 @@ def test_constants_are_the_largest_on_the_interval():
     assert found.paths == pytest.approx(3 * 4 * 3 * math.sqrt(2 * 2))
     for name, value in exact.items():
         assert value <= getattr(found, name) <= 1.07 * value, name
+    assert network.largest(-0.1, 2.0) == pytest.approx(max(layer[0] for layer in alone), rel=1e-6)
+
+
+def test_the_largest_response_is_that_of_each_filter_alone():
+    """Where the points of the other constants lie beside the top: by the turning points of every filter."""
+    taps = noise(6, 4, 5, seed=2)
+    each = max(Polynomial(taps[:, a, b]).largest(-0.7, 1.3) for a in range(4) for b in range(5))
+    assert FilterNetwork((taps,)).largest(-0.7, 1.3) == pytest.approx(each, rel=1e-14)
+    assert float(responses(taps, -0.7, 1.3, "response").abs().max()) < each * (1 - 1e-5)  # the planted fault
+    assert FilterNetwork((torch.ones(1, 2, 2),)).largest(0.0, 2.0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -224,6 +234,78 @@ def test_premises_are_checked_one_by_one():
     assert unmet(small_network(4.0), x) == ["largest |h|"]
     assert unmet(FilterNetwork(network.taps, lambda x: 2.0 * torch.relu(x)), x) == ["slope of the function"]
     assert unmet(FilterNetwork(network.taps, lambda x: torch.sigmoid(x)), x) == ["slope of the function"]
+
+
+HARD = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)[:, None, None]
+"""Taps whose response reaches 1 at the eigenvalue 1."""
+RING = normalised_adjacency(ALL_GRAPHS["ring"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steeper_functions_and_larger_signals_are_in_the_bounds_that_need_no_premise(kind):
+    """Two layers of f(z) = 3 z on signals of norm 5: 45 times what slope 1 and norm 1 give, which is exceeded."""
+    x = unit(noise(50, RING.graph.nodes, 1))
+    plain = stability_of(FilterNetwork((HARD, HARD), lambda z: z), RING, kind(0.1), x)
+    steep = stability_of(FilterNetwork((HARD, HARD), lambda z: 3.0 * z), RING, kind(0.1), 5.0 * x)
+    assert plain.measured <= plain.always < steep.measured <= steep.always
+    assert steep.measured <= steep.ceiling
+    assert steep.measured == pytest.approx(45.0 * plain.measured)
+    assert steep.always == pytest.approx(45.0 * plain.always)
+    assert steep.ceiling == pytest.approx(45.0 * plain.ceiling)
+    assert steep.theorem == plain.theorem  # which is told not to hold
+    assert [each.met for each in steep.premises] == [False, False, True]
+
+
+def test_a_function_that_makes_something_of_nothing_has_no_bound():
+    x = unit(noise(5, RING.graph.nodes, 1))
+    for taps in (HARD, torch.ones(1, 1, 1)):
+        found = stability_of(FilterNetwork((taps, taps), torch.sigmoid), RING, Additive(0.1), x)
+        assert found.always == found.ceiling == math.inf
+        assert not found.vacuous
+        assert "always inf, ceiling inf" in str(found)
+
+
+@pytest.mark.parametrize("kind", [Relative, Additive])
+def test_filters_that_reach_1_exactly_meet_the_premise(kind):
+    x = unit(noise(5, RING.graph.nodes, 1))
+    for system in (FilterNetwork((torch.ones(1, 1, 1),)), FilterNetwork((HARD,))):
+        assert stability_of(system, RING, kind(0.1), x).premises_hold
+    for size in (1e-7, 0.1):  # it is about the spectrum before, which ends at 1
+        assert stability_of(Polynomial([0.0, 1.0]), RING, kind(size)).premises_hold
+    assert not stability_of(FilterNetwork((1.001 * HARD,)), RING, kind(0.1), x).premises_hold
+
+
+def test_what_is_above_is_told_with_the_digits_that_show_it():
+    assert str(Premise("largest |h|", 1.00004, 1.0)) == "largest |h| is 1.00004, above 1"
+    assert str(Premise("largest |h|", 9.54321, 1.0)) == "largest |h| is 9.54, above 1"
+    assert str(Premise("slope", math.inf, 1.0)) == "slope is inf, above 1"
+    assert str(Premise("largest |h|", 1.0 + 1e-9, 1.0)) == "largest |h| is 1, at most 1"
+
+
+def steep_at_zero(z):
+    return torch.where(z.abs() < 1e-3, 50.0 * z, 0.05 * z.sign())
+
+
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        (torch.relu, 1.0),
+        (torch.tanh, 1.0),
+        (lambda z: torch.tanh(100.0 * z), 100.0),
+        (lambda z: torch.sin(200.0 * math.pi * z), 200.0 * math.pi),
+        (steep_at_zero, 50.0),
+        (lambda z: torch.nn.functional.leaky_relu(z, -3.0), 3.0),
+        (torch.zeros_like, 0.0),
+        (lambda z: z.abs().sqrt(), math.inf),
+    ],
+    ids=["relu", "tanh", "steep", "wave", "at-zero", "leaky", "nothing", "root"],
+)
+def test_the_slope_of_a_function_is_found(function, slope):
+    assert FilterNetwork((HARD,), function).slope == pytest.approx(slope, rel=1e-9)
+
+
+def test_the_slope_of_a_jump_is_above_1():
+    assert FilterNetwork((HARD,), torch.sign).slope > 50.0
 
 
 def test_how_empty_a_bound_is_is_told():

@@ -8,7 +8,7 @@ import torch
 from equigen.graphs.padded import PaddedGraphs
 from equigen.graphs.shifts import adjacency, laplacian, normalised_laplacian, random_walk, shift_of
 from equigen.graphs.stability.perturbation import Additive, Dilation, Relative
-from tests.graphs.all_graphs import ALL_GRAPHS, scattered
+from tests.graphs.all_graphs import ALL_GRAPHS, noise, scattered
 
 GRAPHS = ("one-node", "one-loop", "no-edges", "pair", "loops", "multi-edges", "weighted", "isolated-nodes")
 SHIFTS = ("adjacency", "laplacian", "normalised-adjacency", "normalised-laplacian", "renormalised-adjacency")
@@ -37,6 +37,21 @@ def test_the_error_has_the_size_it_says_and_follows_the_seed(kind):
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
     torch.testing.assert_close(kind(0.0).applied(shift).dense(), shift.dense(), rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_perturbations_follow_one_another(shift):
+    """A dilation changes the factors on one side alone; what comes after it is symmetric all the same."""
+    graph = scattered(12, 0.1, 4)
+    weighted = graph.with_weights(noise(graph.entries).abs() + noise(graph.entries).abs()[graph.back.order])
+    for first in (Dilation(0.1), Relative(0.1), Additive(0.1)):
+        for second in (Additive(0.1), Relative(0.1), Dilation(0.1)):
+            before = first.applied(shift_of(weighted, shift))
+            after = second.applied(before)
+            assert after.symmetric
+            s, e = before.dense(), second.error(before)
+            expected = {"relative": s + e @ s + s @ e, "additive": s + e, "dilation": 1.1 * s}[second.name]
+            torch.testing.assert_close(after.dense(), expected)
 
 
 def test_a_dilation_is_relative_with_half_of_it():

@@ -166,7 +166,7 @@ def _step(shift: Shift, x: Tensor, features: int) -> _Step:
     Where u is spent, nobody reads it again, and it may be overwritten.
     """
     if isinstance(shift.graph, PaddedGraphs):
-        matrix = shift.dense().to(x.dtype)
+        matrix = shift.dense(x.dtype)
 
         def dense(u: Tensor, added: Tensor | None, factor: float, spent: bool) -> Tensor:
             return factor * (matrix @ u) if added is None else torch.baddbmm(added, matrix, u, alpha=factor)

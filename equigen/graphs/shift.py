@@ -97,10 +97,20 @@ class Shift:
         diagonal = ones * added if self.diagonal is None else self.diagonal * factor + added
         return replace(self, left=left, diagonal=diagonal)
 
-    def dense(self) -> Tensor:
-        """The matrix: (n, n) of a sparse graph, (B, n, n) of padded ones."""
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The matrix: (n, n) of a sparse graph, (B, n, n) of padded ones.
+
+        Args:
+            dtype: in which its numbers are multiplied, and of the matrix; None: that of the weights.
+
+        Example:
+            >>> thirds = Graph.from_edges([[0], [1]], 2, torch.tensor([1 / 3]))
+            >>> shift = Shift(thirds, left=torch.full((2,), 1 / 3))
+            >>> shift.dense(torch.float64)[1, 0].item() == shift.dense()[1, 0].item()      # rounded to float32 or not
+            False
+        """
         graph = self.graph
-        matrix = graph.dense()
+        matrix = graph.dense() if dtype is None else graph.dense().to(dtype)
         if self.left is not None:
             matrix = self.left.to(matrix)[..., :, None] * matrix
         if self.right is not None:

@@ -33,8 +33,8 @@ class CascadeForm(Realization):
     Raises:
         ValueError: a filter that is none.
 
-    Error: that of the roots, rounding times the condition of the taps they are found from, and rounding times the
-        product of the factors' sizes on the spectrum.
+    Error: of the factors, rounding times K sum_k |h_k| |lambda|^k (see `real_factors`), of Chebyshev's taps rounding
+        times K max |c_k|; and rounding times the product of the factors' sizes on the spectrum.
 
     Source: A. Oppenheim, R. Schafer, Discrete-Time Signal Processing, 2010, section 6.5.2; L. Reichel, Newton
     interpolation at Leja points, 1990 (the order).

@@ -24,8 +24,10 @@ __all__ = ["ClenshawForm", "chebyshev_taps"]
 class ClenshawForm(Realization):
     """b_k = 2 R b_(k+1) - b_(k+2) + c_k x, y = R b_1 - b_2 + c_0 x, with R = (2 S - (high + low) I) / (high - low).
 
-    With the spectrum in [low, high] that of R is in [-1, 1], and no step grows. The interval is that of the filter; for
-    a polynomial in powers it is one that holds the eigenvalues, each graph's own.
+    With the spectrum of a symmetric shift in [low, high] that of R is in [-1, 1], and |b_k| is at most
+    sum_j (j - k + 1) |c_j| |x|. Of another shift the norm of R may be above 1 all the same, and the steps grow with its
+    powers. The interval is that of the filter; for a polynomial in powers it is one that holds the eigenvalues, each
+    graph's own.
 
     Args:
         filter: a polynomial, best one in Chebyshev polynomials: that of a polynomial in powers has the errors of its
@@ -34,7 +36,8 @@ class ClenshawForm(Realization):
     Raises:
         ValueError: a filter that is none.
 
-    Error: rounding times K sum_k |c_k| norm(x), for a symmetric shift whose spectrum is in the interval.
+    Error: at most about rounding times sum_k k^3 |c_k| norm(x), for a symmetric shift whose spectrum is in the
+        interval; of T_K it is measured to be K^2 roundings at the ends of the interval, and fewer inside.
 
     Source: C. W. Clenshaw, A note on the summation of Chebyshev series, 1955; D. K. Hammond, P. Vandergheynst,
     R. Gribonval, Wavelets on graphs via spectral graph theory, 2011, section 6.

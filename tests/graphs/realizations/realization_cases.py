@@ -8,6 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from equigen.graphs.filters.filter import Filter
 from equigen.graphs.filters.polynomial import Chebyshev, Polynomial
 from equigen.graphs.filters.rational import Rational
+from equigen.graphs.realizations.norms import norm_bounds
+from equigen.graphs.shift import Shift
 
 POLYNOMIALS = ("direct", "transposed", "cascade", "parallel", "chebyshev")
 RATIONALS = ("parallel", "rational-solve", "rational-iteration")
@@ -28,6 +30,10 @@ FILTERS: dict[str, Filter] = {
 }
 
 SHORT = {name: FILTERS[name] for name in ("line", "quartic", "chebyshev", "rational")}
+
+
+def norm_of(shift: Shift) -> float:
+    return float(norm_bounds(shift).max())
 
 
 def forms_of(filter: Filter) -> tuple[str, ...]:

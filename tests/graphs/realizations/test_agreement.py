@@ -11,13 +11,13 @@ from equigen.graphs.filters.spectral import Spectral
 from equigen.graphs.permuted import renumbered
 from equigen.graphs.realizations.clenshaw import ClenshawForm
 from equigen.graphs.realizations.direct import DirectForm
-from equigen.graphs.realizations.iterated import IteratedForm, norm_bound
+from equigen.graphs.realizations.iterated import IteratedForm
 from equigen.graphs.realizations.realizing import FORMS, realize
 from equigen.graphs.realizations.solving import solution
 from equigen.graphs.shift import Shift
 from equigen.graphs.shifts import SHIFTS, adjacency, laplacian, normalised_adjacency, shift_of
 from tests.graphs.all_graphs import ALL_GRAPHS, NOT_NEGATIVE, noise, parts, scattered, spread_out
-from tests.graphs.realizations.realization_cases import FILTERS, SHORT, forms_of, matrix_of
+from tests.graphs.realizations.realization_cases import FILTERS, SHORT, forms_of, matrix_of, norm_of
 
 CASES = [(name, form) for name, filter in FILTERS.items() for form in forms_of(filter)]
 SHORT_CASES = [(name, form) for name, filter in SHORT.items() for form in forms_of(filter)]
@@ -28,7 +28,7 @@ SHORT_FORM = pytest.mark.parametrize(("name", "form"), SHORT_CASES)
 def small(graph):
     """The adjacency over its norm, so that every filter here is defined on it."""
     shift = adjacency(graph)
-    return shift.scaled(2.0 / max(norm_bound(shift), 1e-9))
+    return shift.scaled(2.0 / max(norm_of(shift), 1e-9))
 
 
 def apart(y, goal):
@@ -51,7 +51,7 @@ def test_every_shift(name):
     for kind, graph in NOT_NEGATIVE.items():
         shift = shift_of(graph, name)
         x = noise(graph.nodes, 2, seed=9)
-        scale = max(norm_bound(shift), 1.0)
+        scale = max(norm_of(shift), 1.0)
         for filter in (
             Polynomial([1.0, 0.5 / scale, -0.3 / scale**2]),
             Chebyshev([0.5, 1.0, -0.5], -scale, scale),
@@ -94,7 +94,7 @@ def test_a_batch_is_its_graphs_one_by_one_and_padded(name, form):
     for kind in ("several", "several-directed"):
         graph, x = ALL_GRAPHS[kind], noise(ALL_GRAPHS[kind].nodes, 2, seed=3)
         # the norm of the whole, so that all of them are shifted alike
-        factor = 2.0 / norm_bound(adjacency(graph))
+        factor = 2.0 / norm_of(adjacency(graph))
         y = realize(filter, form).apply(adjacency(graph).scaled(factor), x)
         padded, features = spread_out(graph, x)
         spread = realize(filter, form).apply(adjacency(padded).scaled(factor), features)
@@ -217,8 +217,8 @@ def test_the_bound_of_the_norm_holds_and_is_near():
         if dense.numel():
             rows, columns = dense.abs().sum(1).max(), dense.abs().sum(0).max()
             radius = float(torch.linalg.eigvals(dense).abs().max())
-            assert radius - 1e-12 <= norm_bound(adjacency(graph)) <= float(torch.maximum(rows, columns)) + 1e-12
-    assert norm_bound(normalised_adjacency(ALL_GRAPHS["ring"])) == pytest.approx(1.0)
+            assert radius - 1e-12 <= norm_of(adjacency(graph)) <= float(torch.maximum(rows, columns)) + 1e-12
+    assert norm_of(normalised_adjacency(ALL_GRAPHS["ring"])) == pytest.approx(1.0)
 
 
 def test_the_interval_of_a_polynomial_is_that_of_each_graph():

@@ -8,14 +8,13 @@ import torch
 from equigen.graphs.filters.polynomial import Chebyshev, Polynomial
 from equigen.graphs.filters.rational import Rational
 from equigen.graphs.filters.spectral import Spectral
-from equigen.graphs.realizations.iterated import norm_bound
 from equigen.graphs.realizations.operation_count import OperationCount, of_polynomial, of_product
 from equigen.graphs.realizations.planning import fastest, seconds
 from equigen.graphs.realizations.realizing import realize
 from equigen.graphs.shift import Shift
 from equigen.graphs.shifts import SHIFTS, adjacency, normalised_laplacian, shift_of
 from tests.graphs.all_graphs import ALL_GRAPHS, noise, scattered, spread_out
-from tests.graphs.realizations.realization_cases import FILTERS, Counting, forms_of
+from tests.graphs.realizations.realization_cases import FILTERS, Counting, forms_of, norm_of
 
 EXACT = [
     (name, form)
@@ -44,7 +43,7 @@ def test_the_cost_is_what_torch_makes(name, form):
     for kind in ("ring", "weighted", "several-directed"):
         graph = ALL_GRAPHS[kind]
         x = noise(graph.nodes, 3, dtype=torch.float32)
-        for shift in (Shift(graph), adjacency(graph).scaled(1.0 / norm_bound(adjacency(graph)))):
+        for shift in (Shift(graph), adjacency(graph).scaled(1.0 / norm_of(adjacency(graph)))):
             shift = shift if "iteration" not in form else shift.scaled(0.1)
             assert counted(realization, shift, x) == told(realization, shift, x), kind
 
@@ -83,7 +82,7 @@ def test_how_many_products_each_form_has(order):
 def test_a_search_costs_no_more_than_told(symmetric, monkeypatch):
     monkeypatch.setattr("equigen.graphs.realizations.solving._DENSE", 0)
     graph = scattered(60, -0.8, 6, symmetric=symmetric)
-    shift, x = adjacency(graph).scaled(2.0 / norm_bound(adjacency(graph))), noise(60, 3, dtype=torch.float32)
+    shift, x = adjacency(graph).scaled(2.0 / norm_of(adjacency(graph))), noise(60, 3, dtype=torch.float32)
     realization = realize(FILTERS["rational"], "rational-solve")
     found, bound = counted(realization, shift, x), told(realization, shift, x)
     assert 0 < found[0] <= bound[0]

@@ -133,7 +133,7 @@ def test_one_training_resolves_nothing():
     assert verdicts(alone)["SO(2) changes its mind less often than the plain network"] == "not resolved"
     text = paragraph(alone, concluded(alone))
     assert "One training of each cannot rank networks." in text
-    assert "of images alone" in text
+    assert "of items alone" in text
 
 
 # --- verdicts, and that they turn round

@@ -2,195 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from equigen.labs.lab import Conclusion
 from equigen.labs.realizations.findings import Found
-from equigen.labs.realizations.tasks import TaskFound, best
+from equigen.labs.realizations.sentences import Sentences
+from equigen.labs.realizations.tasks import TaskFound, best, foremost, leads, runner_up
 
 __all__ = ["answered_by"]
 
-_Said = Callable[[str, str, str], str]
-
 
 def answered_by(found: Found, conclusions: Sequence[Conclusion]) -> str:
-    """The answer in a paragraph: a sentence for each conclusion, as its verdict is.
+    """The answer in a paragraph: what a form and an order change, and who learns best. Each sentence is a conclusion's.
 
     Args:
         found: by the lab.
         conclusions: about it.
     """
-
-    def said(words: str, yes: str, no: str) -> str:
-        chosen = [one for one in conclusions if words in one.claim]
-        return f" {chosen[0].told(yes, no)}" if chosen else ""
-
-    parts = [_forms(found, said), _order(said), _rounding(found, said), _shifts(said), _kinds(said)]
-    return "".join([*parts, *(_task(task, said) for task in found.tasks)]).strip()
+    told = Sentences(conclusions)
+    parts = [*_filters(found, told), *(part for task in found.tasks for part in _task(task, told))]
+    return " ".join(part for part in parts if part)
 
 
-def _forms(found: Found, said: _Said) -> str:
-    worst = max(one.error64 for one in found.forms)
-    return said(
-        "every form computes",
-        f"A form is a way to compute a filter and changes nothing but cost and rounding: {len(found.forms)} forms give "
-        f"the same map to {worst:.0e} in double precision.",
-        f"The forms do not give the same map: one misses it by {worst:.2g}.",
-    ) + said(
-        "takes the products",
-        "Each takes the products with the shift that it states.",
-        "Some take other numbers of products with the shift than they state.",
-    )
-
-
-def _order(said: _Said) -> str:
-    return (
-        said(
-            "cut after $K$",
-            "The error of the Chebyshev series is the closed form of its rest.",
-            "The error of the Chebyshev series is not the closed form of its rest.",
-        )
-        + said(
+def _filters(found: Found, told: Sentences) -> list[str]:
+    worst, errors, last = found.worst_form, found.rounding.errors, found.rounding.orders[-1]
+    direct, chebyshev = f"{errors['direct'][-1]:.0e}", f"{errors['chebyshev'][-1]:.0e}"
+    return [
+        told.said(
+            "every form computes",
+            f"A form is a way to compute a filter and changes nothing but cost and rounding: {len(found.forms)} forms "
+            f"give the same map to {worst:.0e} in double precision.",
+            f"The forms do not give the same map: one misses it by {worst:.2g}.",
+        ),
+        told.said(
+            "at the highest order",
+            f"In single precision the filter $T_K$ of order {last} errs by {direct} in the direct form and by "
+            f"{chebyshev} in the Chebyshev form.",
+            f"In single precision the direct form of $T_K$ is no worse at order {last} than the Chebyshev form, "
+            f"{direct} against {chebyshev}.",
+        ),
+        told.said(
             "an order of Chebyshev",
             "As many products buy more digits in Chebyshev polynomials than in a sum over walks, by the factor of "
             "theory.",
             "Chebyshev polynomials do not gain what theory says over a sum over walks.",
-        )
-        + said(
-            r"condition number $\sqrt{2}$",
-            "Where the eigenvalues fill the interval, Chebyshev polynomials are as good as orthogonal.",
-            "Chebyshev polynomials are badly conditioned even where the eigenvalues fill the interval.",
-        )
-        + said(
-            r"grows by $1 + \sqrt{2}$",
-            r"The condition number of powers grows there by $1 + \sqrt{2}$ with each order.",
-            r"The condition number of powers does not grow there by $1 + \sqrt{2}$ with each order.",
-        )
-        + said(
-            "worse conditioned than",
-            "On a graph with communities powers of the bare adjacency are worse still.",
-            "On a graph with communities powers of the bare adjacency are no worse.",
-        )
-        + said(
-            "too, are badly conditioned",
-            "There the eigenvalues leave most of the interval empty, and no basis of polynomials tells high orders "
-            "apart.",
-            "There Chebyshev polynomials stay well conditioned.",
-        )
+        ),
+        told.said(
+            "neither powers nor Chebyshev",
+            "Neither powers nor Chebyshev polynomials tell high orders apart on a graph with communities, for its "
+            "eigenvalues leave most of the interval empty.",
+            "Powers or Chebyshev polynomials stay well conditioned even on a graph with communities.",
+        ),
+        told.said(
+            "adjacency and Laplacian express",
+            "Another shift is another filter: no polynomial in adjacency or Laplacian of that graph, of whatever "
+            "order, is this one in the normalised adjacency.",
+            "Another shift is not always another filter: a polynomial in adjacency or Laplacian of that graph is this "
+            "one in the normalised adjacency.",
+        ),
+    ]
+
+
+def _task(task: TaskFound, told: Sentences) -> list[str]:
+    first, second = best(task), runner_up(task)
+    ranked = (
+        f"Of the networks that commute with renumbering {first.kind.title} is right most often {task.place}, "
+        f"{first.accuracy} %"
     )
+    blind = f"{100 * task.blind.accuracy.value:.1f} %"
+    parts = [
+        told.said(
+            leads(task, first.kind.title, "the network without the graph"),
+            f"{ranked}, against {blind} without the graph.",
+            f"{ranked}, which is no more than the {blind} without the graph.",
+            f"{ranked}.",
+        )
+    ]
+    if second:
+        parts.append(
+            told.said(
+                leads(task, first.kind.title, second.kind.title),
+                f"It is ahead of {second.kind.title}, the next.",
+                f"It is not ahead of {second.kind.title}, the next.",
+            )
+        )
+    return parts + _beside(task, told)
 
 
-def _rounding(found: Found, said: _Said) -> str:
-    errors, last = found.rounding.errors, found.rounding.orders[-1]
-    return (
-        said(
-            "direct form's error in single precision",
-            r"In single precision the direct form of the filter $T_K$ errs as the sum of all $|h_k|$, which grows "
-            r"exponentially.",
-            r"In single precision the direct form of the filter $T_K$ does not err as the sum of all $|h_k|$.",
+def _beside(task: TaskFound, told: Sentences) -> list[str]:
+    """How those that are not ranked, and what no network can exceed, compare with them."""
+    first, top, parts = best(task), foremost(task), []
+    for one in task.free:
+        share = f"{100 * one.accuracy.value:.1f} %"
+        parts.append(
+            told.said(
+                leads(task, first.kind.title, one.kind.title),
+                f"The network with free weights on edges, which is not ranked, is right less often, {share}.",
+                f"The network with free weights on edges, which is not ranked, is right more often, {share}.",
+            )
         )
-        + said(
-            "stays below $K^2$ roundings",
-            "The Chebyshev form's stays below $K^2$ roundings.",
-            "The Chebyshev form's is more than $K^2$ roundings.",
-        )
-        + said(
-            "at the highest order",
-            f"At order {last} they are {errors['direct'][-1]:.0e} and {errors['chebyshev'][-1]:.0e}.",
-            f"At order {last} the direct form is no worse, {errors['direct'][-1]:.0e} against "
-            f"{errors['chebyshev'][-1]:.0e}.",
-        )
-    )
-
-
-def _shifts(said: _Said) -> str:
-    return (
-        said(
-            "layer's norm is the largest",
-            "With another shift the same taps are another filter, whose gain is the largest value on that shift's "
-            "eigenvalues.",
-            "With another shift the gain of the same taps is not the largest value on its eigenvalues.",
-        )
-        + said(
-            "normalised Laplacian expresses",
-            "The normalised Laplacian expresses the same filters as the normalised adjacency.",
-            "The normalised Laplacian does not express the filters of the normalised adjacency.",
-        )
-        + said(
-            "adjacency and Laplacian do not",
-            "Adjacency and Laplacian express other ones.",
-            "Adjacency and Laplacian express the same ones.",
-        )
-        + said(
-            "on a ring all shifts",
-            "On a ring, where all degrees agree, it makes no difference.",
-            "Even on a ring it makes a difference.",
-        )
-    )
-
-
-def _kinds(said: _Said) -> str:
-    return (
-        said(
-            "with equal scores",
-            "A convolution is attention with equal scores.",
-            "A convolution is not attention with equal scores.",
-        )
-        + said("attention is not linear", "The converse fails, for attention is not linear.", "Attention is linear.")
-        + said(
-            "with weighted features",
-            "Attention is message passing with weighted features.",
-            "Attention is not message passing with weighted features.",
-        )
-        + said(
-            "from one neighbour",
-            "From a single neighbour attention hears the same whatever the node itself is.",
-            "From a single neighbour attention hears what depends on the node itself.",
-        )
-        + said(
-            "the message $|x_i",
-            "A message can tell, so that message passing is more.",
-            "The message between two nodes does not move with the node itself.",
-        )
-        + said(
-            "weights held on edges",
-            "Free weights on edges copy attention at one signal only.",
-            "Free weights on edges do not copy attention at one signal, or copy it at others, too.",
-        )
-    )
-
-
-def _task(task: TaskFound, said: _Said) -> str:
-    first, place = best(task), task.place
-    blind, top = 100 * task.blind.accuracy.value, first.accuracy
-    others = sorted((one for one in task.learned if one is not first), key=lambda one: -one.accuracy.value)
-    text = f" {place[0].upper()}{place[1:]} {first.kind.title} is right most often, {top} %."
-    text += said(
-        f"{place} {first.kind.title} is more accurate than the network without",
-        f"Without the graph it is {blind:.1f} %.",
-        f"Without the graph it is no less, {blind:.1f} %.",
-    )
     for one in task.references:
         if one.exact:
-            text += said(
-                f"{place} {one.name}",
-                f"No network reaches {one.name}, {100 * one.value:.1f} %.",
-                f"It is as good as {one.name}, {100 * one.value:.1f} %.",
+            share = f"{100 * one.value:.1f} %"
+            parts.append(
+                told.said(
+                    leads(task, one.name, top.kind.title),
+                    f"No network reaches {one.name}, {share}.",
+                    f"{top.kind.title} is as good as {one.name}, {share}.",
+                )
             )
-    if others:
-        second = others[0].kind.title
-        text += said(
-            f"{place} {first.kind.title} is more accurate than {second}",
-            f"It is ahead of {second}, the next.",
-            f"It is not ahead of {second}, the next.",
-        )
-    text += said(
-        f"{place} trained networks commute",
-        "All networks without free weights commute with renumbering.",
-        "Not all networks without free weights commute with renumbering.",
-    )
-    return text + said(
-        f"{place} free weights",
-        "Those with free weights on edges do not.",
-        "Those with free weights on edges commute with it, too.",
-    )
+    return parts

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from equigen.graphs.realizations.realizing import realize
+from equigen.labs.lab import Conclusion
 from equigen.labs.realizations import figures
+from equigen.labs.realizations.endings import endings
 from equigen.labs.realizations.findings import Found
 from equigen.labs.realizations.forms import FormFound
 from equigen.labs.realizations.kind_chapters import nesting_chapter
-from equigen.labs.realizations.learned_chapters import learned_chapters
+from equigen.labs.realizations.learned_chapters import learned_chapters, limits_chapter
 from equigen.labs.realizations.orders import SINGULAR
 from equigen.labs.realizations.setting import BETWEEN, COMMUNITIES, INSIDE, Setting
 from equigen.labs.realizations.shifting import ShiftFound
@@ -24,13 +28,15 @@ __all__ = ["chapters"]
 _DRAWN = 3  # order of the flow graphs
 
 
-def chapters(found: Found) -> list[Chapter]:
-    """All chapters.
+def chapters(found: Found, conclusions: Sequence[Conclusion]) -> list[Chapter]:
+    """All chapters, each with what was concluded on its matter, if the answer leaves it out.
 
     Args:
         found: by the lab.
+        conclusions: about it.
     """
-    return [
+    last = endings(found, conclusions)
+    made = [
         _filter(found),
         _forms(found),
         _flows(found.shown, found),
@@ -39,8 +45,9 @@ def chapters(found: Found) -> list[Chapter]:
         _shifts(found),
         nesting_chapter(found),
         *learned_chapters(found),
-        _limits(),
+        limits_chapter(found),
     ]
+    return [replace(one, blocks=[*one.blocks, last[one.heading]]) if one.heading in last else one for one in made]
 
 
 def _filter(found: Found) -> Chapter:
@@ -53,10 +60,14 @@ def _filter(found: Found) -> Chapter:
             "eigenvalues $\\lambda_i$, the filter multiplies what a signal has of each eigenvector by a number, the "
             "response:",
             Formula(r"h(S)\,x = \sum_i\,h(\lambda_i)\,\langle u_i, x \rangle\,u_i"),
-            "The filter on this page averages a signal over random walks that end with the probability $1 - \\psi$ "
-            f"after each step, here with $\\psi = {shown.psi:g}$:",
+            "The filter on this page belongs to random walks that end with the probability $1 - \\psi$ after each "
+            f"step, here with $\\psi = {shown.psi:g}$:",
             Formula(r"r(\lambda) = \dfrac{1 - \psi}{1 - \psi\,\lambda} = (1 - \psi) \sum_k\,\psi^k\,\lambda^k"),
-            "Its shift is the normalised adjacency, with eigenvalues in $[-1, 1]$. Two polynomials stand for it: the "
+            "With $S = D^{-1} A$ it averages a signal over such walks. That shift is not symmetric, and here the shift "
+            "is the normalised adjacency, $D^{-1/2} A\\,D^{-1/2}$, with the same eigenvalues, in $[-1, 1]$:",
+            Formula(r"r(D^{-1/2} A\,D^{-1/2}) = D^{1/2}\,r(D^{-1} A)\,D^{-1/2}"),
+            "That is the average over walks of the signal divided by the root of each degree, times that root again. "
+            "Two polynomials stand for it: the "
             "series over walks, cut after $K$ steps, which errs by $\\psi^{K+1}$ at $\\lambda = 1$; and its expansion "
             "in Chebyshev polynomials, $T_k(\\cos \\theta) = \\cos k\\theta$, whose coefficients fall by "
             f"$\\rho = 1/\\psi + \\sqrt{{1/\\psi^2 - 1}} = {shown.rho:.4g}$ each and whose error is the sum of those "
@@ -101,7 +112,9 @@ def _forms(found: Found) -> Chapter:
             ),
             "All of them are the same function of $S$. What tells them apart is cost, rounding, and what they need: "
             "the spectral form a decomposition of $n^3$ operations, the Chebyshev form an interval that holds the "
-            "eigenvalues of this very graph, the iteration a shift smaller than $1/\\psi$.",
+            "eigenvalues of this very graph, the iteration a shift smaller than $1/\\psi$. Its formula below has a "
+            "$\\psi_i$ for each pole $1 / \\psi_i$; this filter has one pole, and $\\psi_1$ is the $\\psi$ of the "
+            "walks.",
         ],
     )  # fmt: skip
 
@@ -116,7 +129,7 @@ def _row(one: FormFound) -> list[str]:
         f"{cost.bytes / 1e3:,.0f}",
         told(one.error64),
         told(one.error32),
-        f"{one.from_rational:.1e}",
+        told(one.from_rational),
         f"{1e6 * one.seconds:,.0f}",
     ]
 
@@ -154,10 +167,8 @@ def _conditioning(found: Found) -> Chapter:
     for one in found.bases:
         for order in orders:
             k = one.orders.index(order)
-            told = (one.adjacency[k], one.powers[k], one.chebyshev[k])
-            rows.append(
-                [one.graph, str(order), *(f"{value:.1e}" if math.isfinite(value) else "singular" for value in told)]
-            )
+            numbers = (one.adjacency[k], one.scaled[k], one.powers[k], one.chebyshev[k], one.orthonormal[k])
+            rows.append([one.graph, str(order), *(_condition(value) for value in numbers)])
     return Chapter(
         "High orders: which taps?",
         [
@@ -173,17 +184,25 @@ def _conditioning(found: Found) -> Chapter:
                 "matrix from a singular one, and a curve ends.",
             ),
             Table(
-                ["graph", "order", "powers of A", "powers of normalised A", "Chebyshev"],
+                ["graph", "order", "powers: A", "A / largest", "normalised A", "Chebyshev", "orthonormal"],
                 rows,
-                'Condition numbers; "singular" beyond 1e16.',
+                "Condition numbers of powers of $A$, of $A$ over its largest absolute eigenvalue and of the normalised "
+                "$A$, of Chebyshev polynomials of the latter, and of polynomials orthonormal on its eigenvalues; "
+                '"singular" beyond 1e16.',
                 words=(0,),
             ),
             "On the graph with communities one eigenvalue is 1, a few are near it, and all others crowd around 0: "
             "the interval is mostly empty, and there polynomials can differ as they like. Chebyshev polynomials are "
-            "no cure for that; they compute a given filter well, but taps of high order are not determined by this "
-            "graph.",
+            "no cure for that; they compute a given filter well, but their taps of high order are not determined by "
+            "this graph. The control is a basis made for the graph: polynomials that are orthonormal on its own "
+            "eigenvalues, by the recursion of Stieltjes (1884) and Lanczos (1950), here with the orthogonalisation "
+            "repeated against rounding. What responses leave open between eigenvalues is open in that basis, too.",
         ],
     )  # fmt: skip
+
+
+def _condition(value: float) -> str:
+    return "singular" if math.isinf(value) else f"{value:.1e}"
 
 
 def _rounding(found: Found) -> Chapter:
@@ -197,13 +216,13 @@ def _rounding(found: Found) -> Chapter:
             "on (V. Markov, 1892). They change signs, and with $i^2 = -1$ their absolute values add up to",
             Formula(r"\sum_k\,|h_k| = |T_K(i)| = \frac{1}{2}\,|(1 + \sqrt{2})^K + (1 - \sqrt{2})^K|"),
             "That times the rounding of one number is what the direct and the transposed form may lose. The "
-            "sums of the Chebyshev form stay within $K$, and a rounding that enters at one step reaches the result at "
-            "most $K$ times as large: $K^2$ roundings.",
+            "Chebyshev form rounds its input and $K$ sums, and each rounding reaches the result by a Chebyshev "
+            "polynomial of the second kind, which stays within $K + 1$: $(K + 1)^2$ roundings of a number.",
             figures.rounding(
                 found.rounding,
                 "The filter $T_K$ in single precision: the worst error over all eigenvectors of the ring, against its "
                 "largest value, 1. Dashed: rounding of one number times the sum of the taps' absolute values. Dotted: "
-                "$K^2$ roundings.",
+                "$(K + 1)^2$ roundings.",
             ),
             f"In double precision the direct form errs by {found.rounding.double[-1]:.0e} at order {last}. The walks' "
             f"filter is kinder: its coefficients fall by {shown.rho:.3g} an order, so that its taps grow as "
@@ -213,19 +232,6 @@ def _rounding(found: Found) -> Chapter:
 
 
 def _shifts(found: Found) -> Chapter:
-    rows = [
-        [
-            one.name,
-            f"{_low(one):.2f} to {float(one.eigenvalues[-1]):.2f}",
-            f"{one.gain:.3g}",
-            f"{abs(one.norm / one.gain - 1.0):.0e}",
-            f"{one.grown:.3g}",
-            f"{one.error32:.0e}",
-            told(one.left),
-            told(one.left_on_ring),
-        ]
-        for one in found.shifts
-    ]
     return Chapter(
         "Another shift",
         [
@@ -235,40 +241,41 @@ def _shifts(found: Found) -> Chapter:
                 found.shown,
                 found.shifts,
                 "The response at the eigenvalues of each shift; the scale is logarithmic for the first two. Below 1 "
-                "for the normalised adjacency; with the bare adjacency or Laplacian it grows as the largest degree "
+                "for the normalised adjacency; with the bare adjacency or Laplacian it grows as the largest eigenvalue "
                 "to the power of the order.",
             ),
             Table(
-                ["shift", "eigenvalues", "gain", "norm - gain", "output / input", "single", "left over", "on the ring"],
-                rows,
-                "Gain: the largest $|h(\\lambda)|$; norm - gain: relative distance of the computed layer's largest "
+                ["shift", "eigenvalues", "gain", "norm", "output / input", "single", "left over", "of all", "ring"],
+                [_shift_row(one) for one in found.shifts],
+                "Gain: the largest $|h(\\lambda)|$; norm: relative distance of the computed layer's largest "
                 "singular value from it. Output / input: of norms, for a layer of 8 to 8 features with the same "
                 "random weights. Single: its error in single precision. Left over: the distance, relative to it, of "
                 "$h(\\mathrm{normalised}\\ A)$ from the nearest polynomial of the same order in the shift of the "
-                "row, on this graph and on the ring.",
+                "row; of all: from the nearest polynomial of any order; ring: as left over, on the ring.",
             ),
             "The normalised Laplacian is $I$ minus the normalised adjacency, so that a polynomial in one is a "
-            "polynomial of the same order in the other, with other taps. Adjacency and Laplacian have other "
-            "eigenvectors unless all degrees agree: what one shift filters the other cannot, at any order that is "
-            "short of fitting each entry.",
+            "polynomial of the same order in the other, with other taps. On this graph adjacency and Laplacian have "
+            "other eigenvectors, and the walks' polynomial in the normalised adjacency is a polynomial of no order in "
+            "them. Degrees that differ make that likely, not certain: the adjacency of a star is a multiple of its "
+            "normalised one.",
         ],
     )  # fmt: skip
+
+
+def _shift_row(one: ShiftFound) -> list[str]:
+    return [
+        one.name,
+        f"{_low(one):.2f} to {float(one.eigenvalues[-1]):.2f}",
+        f"{one.gain:.3g}",
+        told(abs(one.norm / one.gain - 1.0)),
+        f"{one.grown:.3g}",
+        f"{one.error32:.0e}",
+        told(one.left),
+        told(one.left_of_all),
+        told(one.left_on_ring),
+    ]
 
 
 def _low(one: ShiftFound) -> float:
     """The smallest eigenvalue, without the sign of a rounded zero."""
     return round(float(one.eigenvalues[0]), 2) + 0.0
-
-
-def _limits() -> Chapter:
-    return Chapter(
-        "What this does not show",
-        [
-            "Errors of single precision are those of a few signals on graphs of some dozens of nodes; their order of "
-            "growth is a law, their size is not. The costs count what a form does, not what a processor does at a "
-            "time: which form is fastest on a large graph is measured by the benchmark of graph filters. The tasks "
-            "are small, the networks are equal in width and training and not in parameters, cost or tuning, and the "
-            "best of several looks a little better than it is because it was chosen among them: a ranking on these "
-            "tasks is no ranking of layers. Nothing here asks what happens on a graph that was not trained on."
-        ],
-    )  # fmt: skip

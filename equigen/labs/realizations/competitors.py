@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,9 +10,7 @@ from torch import nn
 
 from equigen import random
 from equigen.graphs.graph import Graph
-from equigen.graphs.layers.arma import ARMAConvolution
 from equigen.graphs.layers.edge_varying import EdgeVarying
-from equigen.graphs.layers.gin import GIN
 from equigen.networks.graph_network import GraphNetwork
 
 __all__ = ["KINDS", "ORDER", "Competitor", "built"]
@@ -61,12 +59,6 @@ KINDS: dict[str, Competitor] = {
 }
 """Name in the settings -> the network."""
 
-_LAST: dict[str, Callable[[int, int], nn.Module]] = {
-    "gin": lambda wide, out: GIN(wide, out, hidden=wide),
-    "arma": lambda wide, out: ARMAConvolution(wide, out, iterations=ORDER, function=None),
-}
-"""Last layers whose results may be of either sign, and which have more than a number or two inside."""
-
 
 def built(
     kind: Competitor,
@@ -91,12 +83,9 @@ def built(
     network = GraphNetwork(
         kind.layer, in_features, out_features, widths, order=ORDER, shift=kind.shift, dropout=dropout, seed=seed
     )
-    ends = [in_features, *widths, out_features]
-    with random.fork(seed=seed, stream=random.Stream.INITIALISATION, item=1):
-        if not kind.any_graph:
-            network.layers = nn.ModuleList(
-                [EdgeVarying(a, b, ORDER, kind.shift, entries=graph.entries) for a, b in pairwise(ends)]
-            )
-        elif kind.layer in _LAST:
-            network.layers[-1] = _LAST[kind.layer](ends[-2], out_features)
+    if not kind.any_graph:
+        steps = pairwise([in_features, *widths, out_features])
+        with random.fork(seed=seed, stream=random.Stream.INITIALISATION, item=1):
+            free = [EdgeVarying(a, b, ORDER, kind.shift, entries=graph.entries) for a, b in steps]
+        network.layers = nn.ModuleList(free)
     return network

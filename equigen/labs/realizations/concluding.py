@@ -6,10 +6,19 @@ import math
 from collections.abc import Sequence
 
 from equigen.labs.lab import Conclusion
+from equigen.labs.realizations.extremes import largest, least
 from equigen.labs.realizations.findings import Found
 from equigen.labs.realizations.orders import slope
-from equigen.labs.realizations.tasks import LearnedNetwork, TaskFound, best, compared
-from equigen.labs.rotation_stability.concluding import estimate
+from equigen.labs.realizations.tasks import (
+    LearnedNetwork,
+    TaskFound,
+    best,
+    compared,
+    foremost,
+    leads,
+    runner_up,
+)
+from equigen.labs.rotation_stability.concluding import SampledMean, estimate
 
 __all__ = ["concluded"]
 
@@ -36,7 +45,7 @@ def concluded(found: Found) -> list[Conclusion]:
 
 
 def _same(claim: str, values: Sequence[float], nodes: int) -> Conclusion:
-    return Conclusion.within(claim, max(values), 0.5 * nodes * _EPS, 0.0, _SAME)
+    return Conclusion.within(claim, largest(values), 0.5 * nodes * _EPS, 0.0, _SAME)
 
 
 def _forms(found: Found) -> list[Conclusion]:
@@ -44,7 +53,9 @@ def _forms(found: Found) -> list[Conclusion]:
     products = [abs(one.counted - one.cost.products) for one in found.forms]
     return [
         _same("every form computes the filter's map in double precision", [one.error64 for one in found.forms], nodes),
-        Conclusion.within("every form takes the products with the shift that it states", max(products), 0.0, 0.0, 0.5),
+        Conclusion.within(
+            "every form takes the products with the shift that it states", largest(products), 0.0, 0.0, 0.5
+        ),
     ]
 
 
@@ -60,7 +71,7 @@ def _fits(found: Found) -> list[Conclusion]:
     return [
         Conclusion.within(
             r"cut after $K$ the Chebyshev series errs by the sum of $2 c_0 \rho^{-k}$ over $k > K$",
-            max(abs(got / due - 1.0) for got, due in pairs),
+            largest(abs(got / due - 1.0) for got, due in pairs),
             1e-4,
             0.0,
             0.01,
@@ -78,13 +89,14 @@ def _fits(found: Found) -> list[Conclusion]:
 def _conditions(found: Found) -> list[Conclusion]:
     blocks, ring = found.bases
     at = min(_FROM, len(blocks.orders)) - 1
+    high = (blocks.powers[-1], blocks.chebyshev[-1])
     fine = [k for k, order in enumerate(ring.orders) if 2 * order < found.shown.ring.nodes]
-    late = [k for k in fine if ring.orders[k] >= _FROM and math.isfinite(ring.powers[k])]
+    late = [k for k in fine if ring.orders[k] >= _FROM and not math.isinf(ring.powers[k])]
     grown, error = slope([ring.orders[k] for k in late], [ring.powers[k] for k in late])
     return [
         Conclusion.within(
             r"on the ring Chebyshev polynomials have the condition number $\sqrt{2}$",
-            max(abs(ring.chebyshev[k] / math.sqrt(2.0) - 1.0) for k in fine),
+            largest(abs(ring.chebyshev[k] / math.sqrt(2.0) - 1.0) for k in fine),
             1e-8,
             0.0,
             1e-6,
@@ -102,11 +114,17 @@ def _conditions(found: Found) -> list[Conclusion]:
             1e-3,
             0.0,
         ),
+        Conclusion.above("that is mostly the scale of the columns", blocks.scale_of_powers[1], 1e-3, 0.5),
         Conclusion.above(
-            "on communities Chebyshev polynomials, too, are badly conditioned",
-            min(math.log10(blocks.chebyshev[-1]), 16.0),
+            "on communities neither powers nor Chebyshev polynomials are well conditioned",
+            least([16.0, *(math.log10(one) for one in high)]),
             1e-3,
             1.0 + math.log10(math.sqrt(2.0)),
+        ),
+        _same(
+            "polynomials that are orthonormal on the eigenvalues have the condition number 1",
+            [one - 1.0 for one in blocks.orthonormal],
+            found.shown.graph.nodes,
         ),
     ]
 
@@ -117,12 +135,13 @@ def _rounding(found: Found) -> list[Conclusion]:
     orders = [told.orders[k] for k in late]
     bound, _ = slope(orders, [told.bound[k] for k in late])
     direct, error = slope(orders, [told.errors["direct"][k] for k in late])
-    room = [_ROUNDING * told.orders[k] ** 2 / told.errors["chebyshev"][k] for k in late]
+    pairs = zip(told.orders, told.errors["chebyshev"], strict=True)
+    share = largest(error / (_ROUNDING * (order + 1) ** 2) for order, error in pairs)
     return [
         Conclusion.within(
             r"the direct form's error in single precision grows as the sum of all $|h_k|$", direct, error, bound, _SLOPE
         ),
-        Conclusion.above("that of the Chebyshev form stays below $K^2$ roundings", min(room), 0.0, 1.0),
+        Conclusion.within("that of the Chebyshev form stays below $(K + 1)^2$ roundings", share, 0.0, 0.0, 1.0),
         Conclusion.above(
             "at the highest order the direct form errs more than the Chebyshev form",
             math.log10(told.errors["direct"][-1] / told.errors["chebyshev"][-1]),
@@ -134,7 +153,7 @@ def _rounding(found: Found) -> list[Conclusion]:
 
 def _shifts(found: Found) -> list[Conclusion]:
     by, nodes = {one.name: one for one in found.shifts}, found.shown.graph.nodes
-    others = [by["adjacency"], by["laplacian"]]
+    nearest = least(left for one in (by["adjacency"], by["laplacian"]) for left in (one.left, one.left_of_all))
     return [
         _same(
             r"the layer's norm is the largest $|h(\lambda)|$ whatever the shift",
@@ -146,9 +165,7 @@ def _shifts(found: Found) -> list[Conclusion]:
             [by["normalised-laplacian"].left],
             nodes,
         ),
-        Conclusion.above(
-            "adjacency and Laplacian do not where degrees differ", min(one.left for one in others), 1e-12, _CLEAR
-        ),
+        Conclusion.above("on communities adjacency and Laplacian express them at no order", nearest, 1e-12, _CLEAR),
         _same("on a ring all shifts express the same filters", [one.left_on_ring for one in found.shifts], nodes),
     ]
 
@@ -156,58 +173,51 @@ def _shifts(found: Found) -> list[Conclusion]:
 def _nesting(found: Found) -> list[Conclusion]:
     told, nodes = found.nesting, found.shown.graph.nodes
     return [
-        _same("attention with equal scores is a convolution", [told.convolution_by_attention], nodes),
-        Conclusion.above("attention is not linear, as a convolution is", told.attention_superposed, 1e-12, _CLEAR),
+        _same("attention with equal scores is the convolution with $D^{-1} A$", [told.mean_by_attention], nodes),
+        Conclusion.above("it is not that with the normalised adjacency", told.convolution_by_scores, 1e-12, _CLEAR),
+        _same("attention whose weight is what the edge bears is a convolution", [told.convolution_by_attention], nodes),
+        _same("a convolution is linear", [told.convolution_superposed], nodes),
+        Conclusion.above("attention is not linear", told.attention_superposed, 1e-12, _CLEAR),
         _same("message passing with weighted features is attention", [told.attention_by_messages], nodes),
-        _same(
-            "from one neighbour attention hears the same whatever the node's own feature", [told.attention_of_own], 2
-        ),
-        Conclusion.within(
-            "the message $|x_i - x_j|$ moves as far as the node's own feature", told.messages_of_own, _EPS, 0.5, _SAME
-        ),
-        Conclusion.above(
-            "weights held on edges are attention at the features they were taken at, and nowhere else",
-            told.edges_elsewhere if told.attention_by_edges < _SAME else 0.0,
-            1e-12,
-            _CLEAR,
-        ),
+        _same("from a neighbour whose features are 0 attention hears nothing", [told.attention_of_silent], 2),
+        Conclusion.within("the message $|x_i - x_j|$ is then $|x_i|$", told.messages_of_silent, _EPS, 1.5, _SAME),
+        _same("weights held on edges are attention at the signal they were taken at", [told.attention_by_edges], nodes),
+        Conclusion.above("held weights are not attention at another signal", told.edges_elsewhere, 1e-12, _CLEAR),
     ]
 
 
 def _task(task: TaskFound) -> list[Conclusion]:
-    first = best(task)
+    first, top = best(task), foremost(task)
     exact = [trial.equivariance for one in task.learned for trial in one.trials]
-    free = [one for one in task.networks if not one.kind.equivariant]
     made = [
         Conclusion.within(
             f"{task.place} trained networks commute with renumbering in double precision",
-            max(exact),
+            largest(exact),
             0.5 * task.nodes * _EPS,
             0.0,
             _SAME,
         )
     ]
-    if free:
-        lowest = min(trial.equivariance for one in free for trial in one.trials)
+    if task.free:
+        lowest = least(trial.equivariance for one in task.free for trial in one.trials)
         made.append(
             Conclusion.above(f"{task.place} free weights on edges do not commute with it", lowest, 1e-12, _CLEAR)
         )
-    made.append(
-        _above(f"{task.place} {first.kind.title} is more accurate than the network without the graph", task, task.blind)
-    )
+    made.append(_ahead(task, "the network without the graph", task.blind))
+    made += [_ahead(task, one.kind.title, one) for one in (runner_up(task), *task.free) if one]
     for one in task.references:
         if one.exact:
-            gap = estimate(one.right - first.right)
-            claim = f"{task.place} {one.name} is more accurate than {first.kind.title}"
-            made.append(Conclusion.above(claim, gap.value, gap.error, 0.0))
-    others = sorted((one for one in task.learned if one is not first), key=lambda one: -one.accuracy.value)
-    if others:
-        made.append(
-            _above(f"{task.place} {first.kind.title} is more accurate than {others[0].kind.title}", task, others[0])
-        )
+            gap = estimate(one.right - top.right)
+            made.append(_points(leads(task, one.name, top.kind.title), gap))
+    if first.anew is not None:
+        claim = f"{task.place} features made anew after a renumbering cost {first.kind.title} accuracy (in points)"
+        made.append(_points(claim, estimate(first.right - first.anew)))
     return made
 
 
-def _above(claim: str, task: TaskFound, other: LearnedNetwork) -> Conclusion:
-    gap = compared(best(task), other)
-    return Conclusion.above(claim, gap.value, gap.error, 0.0)
+def _ahead(task: TaskFound, title: str, other: LearnedNetwork) -> Conclusion:
+    return _points(leads(task, best(task).kind.title, title), compared(best(task), other))
+
+
+def _points(claim: str, gap: SampledMean) -> Conclusion:
+    return Conclusion.above(claim, 100 * gap.value, 100 * gap.error, 0.0)

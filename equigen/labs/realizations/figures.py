@@ -48,7 +48,12 @@ def conditions(bases: Sequence[Bases], caption: str) -> Picture:
     panels = figure.subplots(1, len(bases), sharey=True, squeeze=False)[0]
     for axes, one in zip(panels, bases, strict=True):
         for (label, values), (colour, marker) in zip(
-            (("powers of A", one.adjacency), ("powers of normalised A", one.powers), ("Chebyshev", one.chebyshev)),
+            (
+                ("powers of A", one.adjacency),
+                ("powers of normalised A", one.powers),
+                ("Chebyshev", one.chebyshev),
+                ("orthonormal here", one.orthonormal),
+            ),
             STYLES,
             strict=False,
         ):
@@ -59,7 +64,7 @@ def conditions(bases: Sequence[Bases], caption: str) -> Picture:
         axes.set_title(one.graph, fontsize=TEXT)
         dress(axes, "order $K$", "condition number" if axes is panels[0] else "")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=TEXT - 1, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=TEXT - 1, frameon=False)
     return drawn_picture(png(figure), "conditioning of bases by order", caption)
 
 
@@ -70,8 +75,8 @@ def rounding(told: Rounding, caption: str) -> Picture:
     for (form, values), (colour, marker) in zip(told.errors.items(), STYLES, strict=False):
         axes.plot(told.orders, values, color=colour, marker=marker, markersize=4, linewidth=1.0, label=form)
     axes.plot(told.orders, told.bound, color=GREY, linestyle="--", linewidth=1.0, label=r"$2^{-24} \sum_k\,|h_k|$")
-    square = [2.0**-24 * order**2 for order in told.orders]
-    axes.plot(told.orders, square, color=GREY, linestyle=":", linewidth=1.2, label=r"$2^{-24} K^2$")
+    square = [2.0**-24 * (order + 1) ** 2 for order in told.orders]
+    axes.plot(told.orders, square, color=GREY, linestyle=":", linewidth=1.2, label=r"$2^{-24} (K + 1)^2$")
     axes.set_yscale("log")
     dress(axes, "order $K$", "error in single precision")
     legend(axes)

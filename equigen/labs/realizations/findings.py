@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from equigen.labs.realizations.extremes import largest
 from equigen.labs.realizations.forms import FormFound
 from equigen.labs.realizations.nesting import Nesting
 from equigen.labs.realizations.orders import Bases, Fits, Rounding
@@ -38,3 +39,8 @@ class Found:
     shifts: Sequence[ShiftFound]
     nesting: Nesting
     tasks: Sequence[TaskFound]
+
+    @property
+    def worst_form(self) -> float:
+        """The largest error of a form in double precision."""
+        return largest(one.error64 for one in self.forms)

@@ -59,7 +59,7 @@ class Realizations(Lab):
     """Networks to compare, beside the one without the graph."""
     seeds: int = Field(5, ge=1, le=20)
     """Trainings of each."""
-    steps: int = Field(200, ge=1, le=10_000)
+    steps: int = Field(160, ge=1, le=10_000)
     """Of training."""
     width: int = Field(16, ge=1, le=256)
     """Features between layers."""
@@ -90,7 +90,7 @@ class Realizations(Lab):
         found = self.measure(tell)
         made = concluded(found)
         tell("drawing")
-        return self.answered(answered_by(found, made), made, chapters(found), _numbers(found))
+        return self.answered(answered_by(found, made), made, chapters(found, made), _numbers(found))
 
     def measure(self, tell: Tell = lambda stage: None) -> Found:
         """All numbers of the lab."""
@@ -124,6 +124,7 @@ def _numbers(found: Found) -> dict[str, Any]:
                 "output over input": one.grown,
                 "error in float32": one.error32,
                 "left over": one.left,
+                "left over at any order": one.left_of_all,
                 "left over on the ring": one.left_on_ring,
             }
             for one in found.shifts
@@ -163,6 +164,7 @@ def _task(task: TaskFound) -> dict[str, Any]:
                 "equivariance": [trial.equivariance for trial in one.trials],
                 "moved": [trial.moved for trial in one.trials],
                 "lost": [trial.lost for trial in one.trials],
+                "accuracies with features made anew": None if one.anew is None else one.anew.mean(1).tolist(),
             }
             for one in task.networks
         },

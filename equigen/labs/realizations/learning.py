@@ -21,6 +21,7 @@ from equigen import random
 from equigen.data.graph_sets import cora, karate, source_localisation, source_probabilities
 from equigen.data.graph_signals import GraphSignals
 from equigen.graphs.graph import Graph
+from equigen.graphs.permuted import renumbered
 from equigen.labs.realizations.competitors import KINDS, Competitor, built
 from equigen.labs.realizations.tasks import LearnedNetwork, Reference, TaskFound, TaskTrial, Training
 from equigen.networks.graph_model import GraphModel
@@ -34,6 +35,7 @@ REMOVED = 0.05
 
 _DRAWS = 5  # of removed edges
 _PERMUTATIONS = 4
+_ANEW = 20  # renumberings after which features are made anew
 _BATCH = 32  # signals of a step, at most
 _SIGNALS = 16  # on which a network is asked whether it commutes
 SPREAD, NOISE = 8, 0.005
@@ -122,7 +124,23 @@ def _judged(
     moved, lost = math.nan, math.nan
     if competitor.any_graph:
         moved, lost = _without_edges(model, test, logits, right, seed, competitor)
-    return TaskTrial(right, sum(last) / len(last), milliseconds, _commuting(model, test, seed), moved, lost)
+    commuting, anew = _commuting(model, test, seed), _anew(model, test, seed)
+    return TaskTrial(right, sum(last) / len(last), milliseconds, commuting, moved, lost, anew)
+
+
+def _anew(model: GraphModel, test: Batch, seed: int) -> Tensor | None:
+    """How often each test item is told rightly if the numbers of renumbered nodes are their features, (M,).
+
+    None where the features are not the nodes' numbers, one-hot.
+    """
+    n = test.structure.nodes
+    if test.x.shape != (1, n, n) or not torch.equal(test.x[0], torch.eye(n)):
+        return None
+    told = []
+    for draw in range(_ANEW):
+        g = random.permutation(n, seed=seed, stream=random.Stream.ELEMENT, item=2, draw=draw)
+        told.append(_right(model(renumbered(test.structure, g), test.x)[:, g], test))
+    return torch.stack(told).mean(0)
 
 
 def _right(logits: Tensor, test: Batch) -> Tensor:

@@ -1,8 +1,10 @@
 """Three kinds of layer, each a special case of the next: convolutional, attentional, message passing.
 
     convolutional       y_i = sum_j c_ij V x_j                  c_ij of the graph alone
-    attentional         y_i = sum_j a(x_i, x_j) V x_j           a number for each edge, from features
-    message passing     y_i = sum_j psi(x_i, x_j)               a vector for each edge
+    attentional         y_i = sum_j a(x_i, x_j, c_ij) V x_j     a number for each edge, from features and the edge
+    message passing     y_i = sum_j m(x_i, x_j, c_ij)           a vector for each edge
+
+A softmax of scores is one such a. With equal scores it is 1 over the degree, which is one convolution, that of D^-1 A.
 
 Source: M. Bronstein, J. Bruna, T. Cohen, P. Veličković, Geometric Deep Learning, 2021, section 5.3.
 """
@@ -17,7 +19,8 @@ from torch import Tensor
 
 from equigen.graphs.edges import edge_reduce, edge_softmax
 from equigen.graphs.graph import Graph
-from equigen.graphs.shifts import random_walk
+from equigen.graphs.shifts import normalised_adjacency, random_walk
+from equigen.labs.realizations.extremes import largest
 from equigen.labs.realizations.forms import relative
 from equigen.labs.realizations.setting import Setting
 from equigen.random import Stream, normal
@@ -30,24 +33,29 @@ class Nesting:
     """Which kind of layer contains which, as measured in double precision.
 
     Args:
-        convolution_by_attention: relative difference of a convolution and of attention with equal scores.
+        mean_by_attention: relative difference of the convolution with D^-1 A and of attention with equal scores.
+        convolution_by_scores: of the convolution with the normalised adjacency and of attention with equal scores.
+        convolution_by_attention: of that convolution and of attention whose weight is what the edge bears, c_ij.
         attention_by_messages: of attention and of messages that are weighted features.
         attention_by_edges: of attention and of free weights on edges, at the features that they were taken at.
         edges_elsewhere: likewise at other features.
         convolution_superposed: ||f(x + z) - f(x) - f(z)|| over ||f(x + z)|| of the convolution.
         attention_superposed: of attention.
-        attention_of_own: how far what node 0 of a pair gets from attention moves with its own feature.
-        messages_of_own: likewise from the messages |x_i - x_j|.
+        attention_of_silent: the most that node 0 of a pair, with the feature 1.5, gets from attention if the other's
+            feature is 0, with weights of a softmax and with free ones.
+        messages_of_silent: likewise what it gets from the messages |x_i - x_j|.
     """
 
+    mean_by_attention: float
+    convolution_by_scores: float
     convolution_by_attention: float
     attention_by_messages: float
     attention_by_edges: float
     edges_elsewhere: float
     convolution_superposed: float
     attention_superposed: float
-    attention_of_own: float
-    messages_of_own: float
+    attention_of_silent: float
+    messages_of_silent: float
 
 
 def nesting_found(shown: Setting, seed: int) -> Nesting:
@@ -62,29 +70,36 @@ def nesting_found(shown: Setting, seed: int) -> Nesting:
         normal(tuple(x.shape), seed=seed, stream=Stream.LAW, item=3 + k, dtype=torch.float64) for k in range(3)
     )
     query, key = query[: x.shape[1]], key[: x.shape[1]]
-    mean = random_walk(graph).product
-    held = _weights(graph, x, query, key)
-    pair = Graph.from_edges([[0], [1]], 2, undirected=True)
-    ends = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
-    moved = torch.tensor([[1.5], [2.0]], dtype=torch.float64)
-    one = torch.ones(1, 1, dtype=torch.float64)
+    convolves, held = normalised_adjacency(graph).product, _weights(graph, x, query, key)
+    equal = attention(graph, x, torch.zeros_like(query), key)
+    degrees = graph.degrees.double()
+    borne = (degrees[graph.rows.long()] * degrees[graph.columns.long()]).rsqrt()  # c_ij of the normalised adjacency
 
     def attends(x: Tensor) -> Tensor:
         return attention(graph, x, query, key)
 
-    def first(layer: Callable[[Tensor], Tensor]) -> float:
-        return float((layer(moved) - layer(ends))[0].abs())
-
     return Nesting(
-        relative(attention(graph, x, torch.zeros_like(query), key), mean(x)),
+        relative(equal, random_walk(graph).product(x)),
+        relative(equal, convolves(x)),
+        relative(graph.product_with(borne, x), convolves(x)),
         relative(messages(graph, x, lambda own, other, weight: weight * other, held), attends(x)),
         relative(graph.product_with(held, x), attends(x)),
         relative(graph.product_with(held, z), attends(z)),
-        _superposed(mean, x, z),
+        _superposed(convolves, x, z),
         _superposed(attends, x, z),
-        first(lambda x: attention(pair, x, one, one)),
-        first(lambda x: messages(pair, x, lambda own, other, weight: (own - other).abs())),
+        *_of_silent(seed),
     )
+
+
+def _of_silent(seed: int) -> tuple[float, float]:
+    """What the first node of a pair gets from the other, whose feature is 0: from attention, and from messages."""
+    pair = Graph.from_edges([[0], [1]], 2, undirected=True)
+    x = torch.tensor([[1.5], [0.0]], dtype=torch.float64)
+    one = torch.ones(1, 1, dtype=torch.float64)
+    free = normal((8, 2), seed=seed, stream=Stream.LAW, item=6, dtype=torch.float64)  # any numbers on the two entries
+    attended = [attention(pair, x, one, one), *(pair.product_with(weights, x) for weights in free)]
+    told = messages(pair, x, lambda own, other, weight: (own - other).abs())
+    return largest(float(y[0].abs()) for y in attended), float(told[0])
 
 
 def attention(graph: Graph, x: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -111,12 +126,12 @@ def _weights(graph: Graph, x: Tensor, query: Tensor, key: Tensor) -> Tensor:
 def messages(
     graph: Graph, x: Tensor, message: Callable[[Tensor, Tensor, Tensor], Tensor], weights: Tensor | None = None
 ) -> Tensor:
-    """sum_j psi(x_i, x_j, w_ij).
+    """sum_j m(x_i, x_j, w_ij).
 
     Args:
         graph: whose entries are the neighbours.
         x: (n, F).
-        message: psi of features (E, F) of the node that hears, of those it hears, and of weights (E, 1).
+        message: m of features (E, F) of the node that hears, of those it hears, and of weights (E, 1).
         weights: (E,); those of the graph where None.
 
     Returns:

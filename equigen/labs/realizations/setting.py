@@ -1,8 +1,12 @@
 """What the lab realizations measures on: two graphs, and one filter as a rational function and as polynomials.
 
-The filter averages over walks of all lengths, the next step being taken with probability psi:
+With S = D^-1 W the filter averages over random walks of all lengths, the next step being taken with probability psi:
 
     r(lambda) = (1 - psi) / (1 - psi lambda) = (1 - psi) sum_k psi^k lambda^k.
+
+With the normalised adjacency, S = D^-1/2 W D^-1/2, it is that average between two scalings:
+
+    r(S) = D^1/2 r(D^-1 W) D^-1/2.
 
 On a symmetric S with eigenvalues in [-1, 1] all that this lab says of its order is in closed form. With a = 1 / psi and
 rho = a + sqrt(a^2 - 1), its expansion in Chebyshev polynomials T_k is

@@ -11,7 +11,19 @@ from torch import Tensor
 from equigen.labs.realizations.competitors import KINDS, Competitor
 from equigen.labs.rotation_stability.concluding import SampledMean, estimate
 
-__all__ = ["TASKS", "LearnedNetwork", "Reference", "TaskFound", "TaskTrial", "Training", "best", "compared"]
+__all__ = [
+    "TASKS",
+    "LearnedNetwork",
+    "Reference",
+    "TaskFound",
+    "TaskTrial",
+    "Training",
+    "best",
+    "compared",
+    "foremost",
+    "leads",
+    "runner_up",
+]
 
 TASKS = {"source-localisation": "Source localisation", "karate": "Karate club", "cora": "Cora"}
 """Names in the settings and in words."""
@@ -49,6 +61,8 @@ class TaskTrial:
         equivariance: relative error over renumberings, in double precision.
         moved: relative change of the centred logits when edges are removed; not a number where it cannot be asked.
         lost: accuracy lost then.
+        anew: where features are the nodes' numbers, one-hot: how often each test item is told rightly, float64 (M,), if
+            they are made anew after a renumbering of the nodes, not carried along.
     """
 
     right: Tensor
@@ -57,6 +71,7 @@ class TaskTrial:
     equivariance: float
     moved: float
     lost: float
+    anew: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +97,12 @@ class LearnedNetwork:
     def right(self) -> Tensor:
         """Whether each test item is told rightly, (seeds, M)."""
         return torch.stack([one.right for one in self.trials])
+
+    @property
+    def anew(self) -> Tensor | None:
+        """How often each is told rightly with features made anew after a renumbering, (seeds, M), if it was asked."""
+        made = [one.anew for one in self.trials if one.anew is not None]
+        return torch.stack(made) if made else None
 
     @property
     def accuracy(self) -> SampledMean:
@@ -150,14 +171,41 @@ class TaskFound:
         return [one for one in self.networks if one.kind.equivariant and one.kind.sees_graph]
 
     @property
+    def free(self) -> list[LearnedNetwork]:
+        """Those that do not commute with renumbering by construction, and are not ranked."""
+        return [one for one in self.networks if not one.kind.equivariant]
+
+    @property
     def blind(self) -> LearnedNetwork:
         """The network without the graph."""
         return next(one for one in self.networks if not one.kind.sees_graph)
 
 
 def best(task: TaskFound) -> LearnedNetwork:
-    """The one that tells most test items rightly over all trainings, the first of several."""
+    """The one of those ranked that tells most test items rightly over all trainings, the first of several."""
     return max(task.learned, key=lambda one: one.accuracy.value)
+
+
+def runner_up(task: TaskFound) -> LearnedNetwork | None:
+    """The one of those ranked that is next to the best, if there is another."""
+    others = [one for one in task.learned if one is not best(task)]
+    return max(others, key=lambda one: one.accuracy.value, default=None)
+
+
+def foremost(task: TaskFound) -> LearnedNetwork:
+    """The one of all networks, ranked or not, that tells most test items rightly over all trainings."""
+    return max(task.networks, key=lambda one: one.accuracy.value)
+
+
+def leads(task: TaskFound, who: str, whom: str) -> str:
+    """The claim that one is right more often than another.
+
+    Args:
+        task: on which.
+        who: one, in words.
+        whom: the other, in words.
+    """
+    return f"{task.place} {who} is more accurate than {whom} (in points)"
 
 
 def compared(one: LearnedNetwork, other: LearnedNetwork) -> SampledMean:

@@ -32,7 +32,7 @@ class SampledMean:
     Args:
         value: the mean.
         error: its error, of trainings and images together; infinite for one training.
-        from_images: the part of the images alone, for these trainings.
+        from_images: the part of the images, or whatever else the items are, alone, for these trainings.
     """
 
     value: float
@@ -42,7 +42,7 @@ class SampledMean:
     def __str__(self) -> str:
         if math.isfinite(self.error):
             return f"{100 * self.value:.2f} ± {100 * self.error:.2f}"
-        return f"{100 * self.value:.2f} (± {100 * self.from_images:.2f} of images alone)"
+        return f"{100 * self.value:.2f} (± {100 * self.from_images:.2f} of items alone)"
 
 
 def estimate(values: Tensor) -> SampledMean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -105,4 +106,5 @@ def _sets(settings: Mapping[str, Any]) -> list[str]:
 def _row(one: Conclusion) -> list[str]:
     beside = f"{one.reference:.4g}"
     beside = f"more than {beside}" if one.tolerance is None else f"{beside} within {one.tolerance:.2g}"
-    return [one.claim, one.verdict, f"{one.measured:.4g}", f"{one.error:.1g}", beside]
+    error = f"{one.error:.1g}" if math.isfinite(one.error) else "unknown"
+    return [one.claim, one.verdict, f"{one.measured:.4g}", error, beside]

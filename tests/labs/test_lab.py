@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,14 @@ def test_the_page_tells_statements_and_facts():
     assert ("lab", "coin") in shown.facts
     (table,) = [block for block in shown.chapters[-1].blocks if hasattr(block, "rows")]
     assert table.rows == [["heads are half of all", "yes", "0.5", "0.005", "0.5 within 0.05"]]
+
+
+def test_an_error_that_is_not_known_is_said_to_be_unknown():
+    answer = Coin(tosses=10).run()
+    one = Conclusion.within("heads are half", 0.5, math.inf, 0.5, tolerance=0.05)
+    shown = document(replace(answer, conclusions=[one])).chapters[-1].blocks[0].rows[0]
+    assert shown[1] == "not resolved"
+    assert shown[3] == "unknown"
 
 
 def test_the_docs_ask_the_questions_of_the_labs():

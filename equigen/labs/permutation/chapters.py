@@ -4,44 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from equigen.labs.lab import Conclusion
 from equigen.labs.permutation import figures
 from equigen.labs.permutation.commuting import Commuting
 from equigen.labs.permutation.findings import Found
+from equigen.labs.permutation.telling import Told
 from equigen.labs.permutation.theorem_chapters import (
     layer_chapter,
     proof_chapter,
     question_chapter,
     realization_chapter,
 )
-from equigen.report.document import Chapter, Formula, Table
+from equigen.report.document import Block, Chapter, Formula, Table
 
 __all__ = ["chapters"]
 
 
-def chapters(found: Found, permutations: int, draws: int, seed: int) -> list[Chapter]:
-    """All chapters.
+def chapters(
+    found: Found, conclusions: Sequence[Conclusion], permutations: int, draws: int, seed: int
+) -> list[Chapter]:
+    """All chapters, each with what its numbers decide at its end.
 
     Args:
         found: by the lab.
+        conclusions: about it.
         permutations: of what should commute.
         draws: permutations of what should not.
         seed: of the lab.
     """
+    told = Told(found, conclusions)
     return [
         question_chapter(seed),
         proof_chapter(),
-        realization_chapter(found, permutations),
-        layer_chapter(found, permutations),
-        _pair(found),
-        _tables(found, draws),
-        _positions(found, draws),
-        _sampling(found, draws),
-        _company(found),
+        realization_chapter(found, permutations, told.end("forms")),
+        layer_chapter(found, permutations, told.end("layers")),
+        _pair(found, told.end("pair")),
+        _tables(found, draws, f"{told.end('tables')} {told.closed()}"),
+        _positions(found, draws, told),
+        _sampling(found, draws, told.end("sampling")),
+        _company(found, told.end("company")),
         _limits(),
     ]
 
 
-def _pair(found: Found) -> Chapter:
+def _pair(found: Found, end: str) -> Chapter:
     pair = found.pair
     result, renumbered, moved = (
         "({})".format(", ".join(f"{value:g}" for value in one)) for one in (pair.result, pair.renumbered, pair.moved)
@@ -57,13 +63,13 @@ def _pair(found: Found) -> Chapter:
             Formula(
                 r"\| H P^T x - P^T H x \| \, / \, \| H x \| = \| (2, 0) - (0, 1) \| = \sqrt{5} = 2.236"
             ),
-            f"Measured: {pair.error:.4g}. The network has learned something about the first line of a file, and not "
-            "about a node.",
+            f"Measured: {pair.error:.4g}. {end} The network has learned something about the first line of a file, "
+            "and not about a node.",
         ],
     )  # fmt: skip
 
 
-def _tables(found: Found, draws: int) -> Chapter:
+def _tables(found: Found, draws: int, end: str) -> Chapter:
     return Chapter(
         "Tables over the numbers",
         [
@@ -95,16 +101,12 @@ def _tables(found: Found, draws: int) -> Chapter:
                 "Root mean square of the relative error in float64, ± a standard error, and the largest error in "
                 "float32. In the second half the numbers hang on the nodes themselves.",
             ),
+            end,
         ],
     )
 
 
-def _positions(found: Found, draws: int) -> Chapter:
-    rows = [
-        [f"{one.graph}: {kind}", f"{one.gap:.1e}", f"{each.double:.1e}", f"{each.single:.1e}"]
-        for one in found.waves
-        for kind, each in (("by eigenvalue", one.eigenvalue), ("by index", one.index))
-    ]
+def _positions(found: Found, draws: int, told: Told) -> Chapter:
     return Chapter(
         "Positions and waves",
         [
@@ -112,35 +114,53 @@ def _positions(found: Found, draws: int) -> Chapter:
             "where a node stands would help. They must be made from the graph by a rule that commutes. The number of "
             "the node is none. An eigenvector of $S$ is one only up to its sign, and a rule such as “the first entry "
             "is positive” asks which node is first. Its square does not know the sign, nor does the chance that a "
-            "random walk from a node is back after $k$ steps, $((D^{-1} W)^k)_{ii}$. Each is added to the signal "
-            "before the same filter.",
+            "random walk from a node is back after $k$ steps, $((D^{-1} W)^k)_{ii}$. Where several eigenvectors have "
+            "one eigenvalue, which of them a program returns hangs on the numbering, and with it the square of one. "
+            "All of them together do not, for the projector on their space is a function of the matrix:",
+            Formula(r"p_i = (U_{\lambda} U_{\lambda}^T)_{ii} = \sum_{k \,:\, \lambda_k = \lambda}\,u_{k,i}^2"),
+            "Each is added to the signal before the same filter, on the graph from above; those with equal "
+            "eigenvalues on a wheel, a ring about a node that is joined to all of it.",
             figures.margins(
-                found.positions,
+                [*found.positions, *found.equals],
                 "positions",
-                f"As above, over {draws} numberings. The closed form for eigenvectors is a mean over the $n$ nodes "
-                "that can come first; that for numbers the trace of $G C G^T$, with $G$ the filter and $C$ the mean of "
-                "$(P p - p)(P p - p)^T$.",
+                f"As above, the first two over {draws} numberings. The closed form for eigenvectors is a mean over the "
+                "$n$ nodes that can come first; that for numbers the trace of $G C G^T$, with $G$ the filter "
+                "and $C$ the mean of $(P p - p)(P p - p)^T$ over permutations.",
             ),
             Table(
-                ["function", "measured", "closed form", "float32, largest"], _rows(found.positions),
+                ["function", "measured", "closed form", "float32, largest"], _rows([*found.positions, *found.equals]),
                 "Root mean square of the relative error in float64, ± a standard error, and the largest in float32.",
             ),
-            "The same question decides the spectral form $U\\,\\mathrm{diag}(h)\\,U^T x$. With $h_i = h(\\lambda_i)$ "
-            "it is a function of the matrix and commutes. With a free number $h_i$ for each place in the list of "
-            "ascending eigenvalues it commutes as long as all of them differ, since the rank of an eigenvalue is "
-            "a fact about the graph: the sign of $u_i$ cancels in $u_i u_i^T$. Where two are equal, as on a ring, "
-            "which vectors of their plane come first is an accident of the numbering.",
-            Table(
-                ["graph and taps", "least gap", "float64", "float32"], rows,
-                "Least distance of two eigenvalues, and the largest relative error under renumbering. By the index, "
-                "rounding grows with one over the gap; a network that relies on it is one small change of the graph "
-                "away from failing, and no filter of order $K$ equals it.",
-            ),
+            told.end("positions"),
+            *_waves(found, told.end("waves")),
         ],
     )  # fmt: skip
 
 
-def _sampling(found: Found, draws: int) -> Chapter:
+def _waves(found: Found, end: str) -> list[Block]:
+    """Taps by the eigenvalue and by its index."""
+    rows = [
+        [f"{one.graph}: {kind}", f"{one.gap:.1e}", f"{each.double:.1e}", f"{each.single:.1e}"]
+        for one in found.waves
+        for kind, each in (("by eigenvalue", one.eigenvalue), ("by index", one.index))
+    ]
+    return [
+        "The same question decides the spectral form $U\\,\\mathrm{diag}(h)\\,U^T x$. With $h_i = h(\\lambda_i)$ "
+        "it is a function of the matrix and commutes. With a free number $h_i$ for each place in the list of "
+        "ascending eigenvalues it commutes as long as all of them differ, since the rank of an eigenvalue is "
+        "a fact about the graph: the sign of $u_i$ cancels in $u_i u_i^T$. Where two are equal, as on a ring, "
+        "which vectors of their plane come first is an accident of the numbering.",
+        Table(
+            ["graph and taps", "least gap", "float64", "float32"], rows,
+            "Least distance of two eigenvalues, and the largest relative error under renumbering. By the index, "
+            "rounding grows with one over the gap; a network that relies on it is one small change of the graph "
+            "away from failing, and no filter of order below $n - 1$ equals it, in general.",
+        ),
+        end,
+    ]  # fmt: skip
+
+
+def _sampling(found: Found, draws: int, end: str) -> Chapter:
     rows = [
         [
             str(one.draws),
@@ -169,11 +189,12 @@ def _sampling(found: Found, draws: int) -> Chapter:
                 ["draws", "measured", "± error", "closed form"], rows,
                 "Root mean square of the error under renumbering, relative to the mean over all neighbours.",
             ),
+            end,
         ],
     )  # fmt: skip
 
 
-def _company(found: Found) -> Chapter:
+def _company(found: Found, end: str) -> Chapter:
     padding = [
         [str(one.added), f"{one.masked:.1e}", f"{one.plain:.4f}", f"{one.expected:.4f}"] for one in found.padding
     ]
@@ -203,6 +224,7 @@ def _company(found: Found) -> Chapter:
                 "moves the nodes of each graph and leaves its company; that the result of a graph is its own has to be "
                 "tested by itself, batched against alone.",
             ),
+            end,
         ],
     )  # fmt: skip
 
@@ -222,12 +244,19 @@ def _limits() -> Chapter:
     )
 
 
+def _theory(one: Commuting) -> str:
+    """The closed form; what commutes has the error 0 by theory, and one that does not may have none."""
+    if one.expected is not None:
+        return f"{one.expected:.3f}"
+    return "0" if one.exact else "none given"
+
+
 def _rows(found: Sequence[Commuting]) -> list[list[str]]:
     return [
         [
             one.name,
             f"{one.root_mean_square:.1e}" if one.exact else f"{one.root_mean_square:.3f} ± {one.error:.3f}",
-            "0" if one.expected is None else f"{one.expected:.3f}",
+            _theory(one),
             f"{one.single:.1e}" if one.exact else f"{one.single:.2f}",
         ]
         for one in found

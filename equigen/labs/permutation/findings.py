@@ -15,9 +15,9 @@ from equigen.labs.permutation.breaking import broken, first_two_square, repaired
 from equigen.labs.permutation.commuting import Case, Commuting, commuting, squared_norm
 from equigen.labs.permutation.crowding import Company, Padding, company, padding
 from equigen.labs.permutation.obeying import Realized, layer_cases, network_cases, readout_cases, realized
-from equigen.labs.permutation.positions import by_eigenvalue, by_index, positioned, smallest_gap
+from equigen.labs.permutation.positions import by_eigenvalue, by_index, of_equals, positioned, smallest_gap
 from equigen.labs.permutation.sampling import Averaged, averaged
-from equigen.labs.permutation.setting import Drawn, drawn, features, ring
+from equigen.labs.permutation.setting import Drawn, drawn, features, ring, wheel
 from equigen.symmetry.permuting import permutation_error
 
 __all__ = ["Found", "Pair", "Waves", "found_by", "pair"]
@@ -76,6 +76,7 @@ class Found:
         broken: tables over the numbers of the nodes.
         repaired: the same made from what a renumbering carries along.
         positions: features that say where a node stands; the first two name numbers, the others do not.
+        equals: positions from eigenvectors on a graph with equal eigenvalues: one squared, and the projector.
         waves: spectral filters, of the graph and of a ring.
         averaged: means over random sets of neighbours.
         first_two: root mean square error of the first two neighbours, in the same units, in closed form.
@@ -93,6 +94,7 @@ class Found:
     broken: Sequence[Commuting]
     repaired: Sequence[Commuting]
     positions: Sequence[Commuting]
+    equals: Sequence[Commuting]
     waves: Sequence[Waves]
     averaged: Sequence[Averaged]
     first_two: float
@@ -124,7 +126,9 @@ def found_by(nodes: int, permutations: int, draws: int, seed: int, tell: Tell = 
     tell("networks and layers")
     obeying = few(network_cases(seed)), few(layer_cases(seed)), few(readout_cases(seed))
     tell("tables over the numbers of the nodes")
-    tables = many(broken(graph, x, seed)), few(repaired(seed)), many(positioned(graph, x))
+    at = positioned(graph, x)
+    tables = many(broken(graph, x, seed)), few(repaired(seed)), [*many(at[:2]), *few(at[2:])]
+    equals = [commuting(case, wheel(nodes), x, permutations, seed) for case in of_equals()]
     waves = [_waves("random", graph, x, permutations, seed), _waves("ring", ring(nodes), x, permutations, seed)]
     tell("neighbours drawn at random")
     sets = averaged(graph, x, _COUNTS, max(draws // 4, 2), seed)
@@ -134,9 +138,8 @@ def found_by(nodes: int, permutations: int, draws: int, seed: int, tell: Tell = 
     signals = [x, *(features(n, seed + 1 + k) for k, n in enumerate(others))]
     beside = company(graphs, signals, _PLACES[2], permutations, seed)
     first = first_two_square(graph, x) / squared_norm(_mean_of_neighbours(graph, x))
-    return Found(
-        setting, x, pair(), forms, *obeying, *tables, waves, sets, math.sqrt(first), padding(graph, x, _PLACES), beside
-    )
+    padded = padding(graph, x, _PLACES)
+    return Found(setting, x, pair(), forms, *obeying, *tables, equals, waves, sets, math.sqrt(first), padded, beside)
 
 
 def pair() -> Pair:

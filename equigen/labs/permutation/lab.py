@@ -33,7 +33,7 @@ class Permutation(Lab):
     """Nodes of the graph."""
     permutations: int = Field(20, ge=2, le=1000)
     """Random renumberings of what should commute with them."""
-    draws: int = Field(400, ge=8, le=10_000)
+    draws: int = Field(1600, ge=8, le=10_000)
     """Random renumberings of what should not, whose mean error is compared with a closed form."""
 
     def run(self, tell: Tell = lambda stage: None) -> Answer:
@@ -41,7 +41,7 @@ class Permutation(Lab):
         found = self.measure(tell)
         made = concluded(found)
         tell("drawing")
-        shown = chapters(found, self.permutations, self.draws, self.seed)
+        shown = chapters(found, made, self.permutations, self.draws, self.seed)
         return self.answered(answered_by(found, made), made, shown, _numbers(found))
 
     def measure(self, tell: Tell = lambda stage: None) -> Found:
@@ -50,7 +50,7 @@ class Permutation(Lab):
 
 
 def _numbers(found: Found) -> dict[str, Any]:
-    groups = ("realizations", "networks", "layers", "readouts", "broken", "repaired", "positions")
+    groups = ("realizations", "networks", "layers", "readouts", "broken", "repaired", "positions", "equals")
     groups += ("waves", "averaged", "padding", "company")
     told = {name: [asdict(one) for one in getattr(found, name)] for name in groups}
     return {"pair": asdict(found.pair), "first two neighbours": found.first_two, **told}

@@ -18,13 +18,15 @@ from equigen.graphs.graph import Graph
 from equigen.graphs.layers.readouts import readout
 from equigen.graphs.layers.table import LAYERS
 from equigen.graphs.realizations.realization import Realization
-from equigen.graphs.realizations.realizing import FORMS, realize
+from equigen.graphs.realizations.realizing import realize
 from equigen.graphs.shifts import SHIFTS, shift_of
 from equigen.graphs.structure import Graphs
 from equigen.labs.permutation.commuting import Case, Commuting, Function, commuting
 from equigen.labs.permutation.setting import FEATURES
 
 __all__ = [
+    "FORMS_OF",
+    "NOT_SYMMETRIC",
     "READOUTS",
     "Realized",
     "filters_for",
@@ -34,6 +36,13 @@ __all__ = [
     "realized",
 ]
 
+FORMS_OF = {
+    "polynomial": ("direct", "transposed", "cascade", "parallel", "chebyshev", "spectral"),
+    "rational": ("parallel", "rational-solve", "rational-iteration", "spectral"),
+}
+"""The forms that a filter has. The spectral one it has on symmetric shifts only."""
+NOT_SYMMETRIC = ("random-walk", "random-walk-laplacian")
+"""Shifts on which there is no spectral form."""
 READOUTS = ("sum", "mean", "max")
 _WIDTH = 8  # features of a hidden layer
 _ORDER = 2  # of the filters of a layer
@@ -59,21 +68,25 @@ class Realized:
 
 
 def realized(graph: Graph, x: Tensor, permutations: int, seed: int) -> list[Realized]:
-    """Every form of both filters on every shift, but those that a filter or a shift does not have.
+    """Every form of both filters on every shift, by the table of what there is: `FORMS_OF`, `NOT_SYMMETRIC`.
 
     Args:
         graph: in its first numbering.
         x: features (n, F), float64.
         permutations: random ones.
         seed: of the permutations.
+
+    Raises:
+        ValueError: a form that should be there refuses.
     """
     found = []
     for shift in SHIFTS:
         for name, chosen in filters_for(graph, shift).items():
-            for form in FORMS:
-                case = _case(chosen, form, shift, graph, x)
-                if case is not None:
-                    found.append(Realized(form, name, shift, commuting(case, graph, x, permutations, seed)))
+            for form in FORMS_OF[name]:
+                if form == "spectral" and shift in NOT_SYMMETRIC:
+                    continue
+                case = Case(form, _applied(realize(chosen, form), shift))
+                found.append(Realized(form, name, shift, commuting(case, graph, x, permutations, seed)))
     return found
 
 
@@ -108,16 +121,6 @@ def readout_cases(seed: int) -> list[Case]:
         return lambda graph, x: readout(graph, network(graph, x), how)
 
     return [Case(how, read(how), result="graph") for how in READOUTS]
-
-
-def _case(chosen: Filter, form: str, shift: str, graph: Graph, x: Tensor) -> Case | None:
-    """The realization, or None where there is none: what it is asked for it refuses with a ValueError."""
-    try:
-        function = _applied(realize(chosen, form), shift)
-        function(graph, x)
-    except ValueError:
-        return None
-    return Case(form, function)
 
 
 def _applied(realization: Realization, shift: str) -> Function:

@@ -2,7 +2,8 @@
 
 An eigenvector u is one up to its sign, and where several share an eigenvalue up to a rotation among them: which of them
 a program returns depends on the numbering. A rule for the sign such as "the first entry is positive" names the first
-node, and is a rule about numbers.
+node, and is a rule about numbers. The square of an eigenvector does not know the sign, but does know which one it is;
+what all of an eigenspace have in common is the projector on it, a function of the matrix.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from equigen.graphs.structure import Graphs
 from equigen.labs.permutation.breaking import filtered
 from equigen.labs.permutation.commuting import Case, Function, squared_norm
 
-__all__ = ["by_eigenvalue", "by_index", "number_square", "positioned", "sign_square", "smallest_gap"]
+__all__ = ["by_eigenvalue", "by_index", "number_square", "of_equals", "positioned", "sign_square", "smallest_gap"]
 
 _WAVES = 2  # eigenvectors that are given as features
 _STEPS = 3  # of the walks that return
+_EQUAL = 1e-8  # eigenvalues that lie closer count as one
 
 
 def positioned(graph: Graph, x: Tensor) -> list[Case]:
@@ -37,6 +39,17 @@ def positioned(graph: Graph, x: Tensor) -> list[Case]:
         Case("position: eigenvectors, first entry positive", _with(_waves), expected=sign_square(graph, x)),
         Case("position: eigenvectors squared", _with(lambda graph: _waves(graph).square())),
         Case("position: chance that a walk returns", _with(_returns)),
+    ]
+
+
+def of_equals() -> list[Case]:
+    """The same with the eigenvector before the last, squared, and with the projector on all that share its eigenvalue.
+
+    On a graph where others share it, the first depends on which of them the program returns; the second does not.
+    """
+    return [
+        Case("equal eigenvalues: one eigenvector squared", _with(_one_squared)),
+        Case("equal eigenvalues: diagonal of the projector", _with(_projected)),
     ]
 
 
@@ -116,6 +129,19 @@ def _waves(graph: Graphs) -> Tensor:
     vectors = torch.linalg.eigh(normalised_adjacency(graph).dense().double()).eigenvectors
     chosen = vectors[:, -1 - _WAVES : -1] * len(vectors) ** 0.5
     return torch.where(chosen[:1] >= 0, chosen, -chosen)
+
+
+def _one_squared(graph: Graphs) -> Tensor:
+    """The square of the eigenvector before the last, of mean 1, (n, 1)."""
+    vectors = torch.linalg.eigh(normalised_adjacency(graph).dense().double()).eigenvectors
+    return vectors[:, -2:-1].square() * len(vectors)
+
+
+def _projected(graph: Graphs) -> Tensor:
+    """n times the diagonal of U U^T, with U all eigenvectors of the eigenvalue before the last, (n, 1)."""
+    values, vectors = torch.linalg.eigh(normalised_adjacency(graph).dense().double())
+    same = (values - values[-2]).abs() < _EQUAL
+    return vectors[:, same].square().sum(1, keepdim=True) * len(vectors)
 
 
 def _returns(graph: Graphs) -> Tensor:

@@ -40,12 +40,14 @@ class Averaged:
         mean_square: of the error over permutations and noise, relative to the mean of all neighbours.
         mean_square_error: its standard error.
         expected: the same in closed form.
+        least: the smallest relative error of a trial.
     """
 
     draws: int
     mean_square: float
     mean_square_error: float
     expected: float
+    least: float
 
 
 def sampled_mean(graph: Graphs, x: Tensor, draws: int, seed: int, trial: int) -> Tensor:
@@ -97,7 +99,7 @@ def averaged(graph: Graph, x: Tensor, counts: Sequence[int], trials: int, seed: 
     for draws in counts:
         squares = torch.tensor([_square(graph, x, draws, trial, seed) for trial in range(trials)]) / size
         error = float(squares.std()) / math.sqrt(trials)
-        found.append(Averaged(draws, float(squares.mean()), error, whole / draws))
+        found.append(Averaged(draws, float(squares.mean()), error, whole / draws, float(squares.min()) ** 0.5))
     return found
 
 
@@ -105,7 +107,7 @@ def decay(found: Sequence[Averaged]) -> tuple[float, float]:
     """The slope of the logarithm of the root mean square over that of the draws, and its standard error.
 
     Example:
-        >>> slope, error = decay([Averaged(1, 1.0, 0.0, 1.0), Averaged(4, 0.25, 0.0, 0.25)])
+        >>> slope, error = decay([Averaged(1, 1.0, 0.0, 1.0, 0.9), Averaged(4, 0.25, 0.0, 0.25, 0.2)])
         >>> round(slope, 6), error
         (-0.5, 0.0)
     """

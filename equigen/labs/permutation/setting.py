@@ -11,7 +11,7 @@ from torch import Tensor
 from equigen import random
 from equigen.graphs.graph import Graph
 
-__all__ = ["FEATURES", "Drawn", "drawn", "features", "ring"]
+__all__ = ["FEATURES", "Drawn", "drawn", "features", "ring", "wheel"]
 
 FEATURES = 3
 """Features of a node."""
@@ -66,6 +66,19 @@ def ring(nodes: int) -> Graph:
     """
     here = torch.arange(nodes)
     return Graph.from_edges(torch.stack((here, (here + 1) % nodes)), nodes, undirected=True)
+
+
+def wheel(nodes: int) -> Graph:
+    """A ring about a node that is joined to all of it: the eigenvalues below the largest come in pairs.
+
+    Example:
+        >>> wheel(5).degrees.tolist()
+        [4.0, 3.0, 3.0, 3.0, 3.0]
+    """
+    rim = torch.arange(1, nodes)
+    after = rim % (nodes - 1) + 1
+    edges = torch.cat((torch.stack((rim, after)), torch.stack((torch.zeros_like(rim), rim))), 1)
+    return Graph.from_edges(edges, nodes, undirected=True)
 
 
 def features(nodes: int, seed: int) -> Tensor:

@@ -21,6 +21,7 @@ import torch
 
 from benchmarks.steerable_networks import BATCH, NAMES, Cell, network, products, trainer
 
+ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 1e11
 """Operations of a convolution up to which memory is measured: above, the time of the steps is too long."""
 
@@ -29,14 +30,17 @@ def memory(cell: Cell) -> dict[str, Any] | None:
     """Peak memory of all networks: the plain one's in mebibytes, and ratios to it; None if steps take too long."""
     if products(cell) > LARGEST:
         return None
-    found: dict[str, float] = {}
-    for name in NAMES:
-        words = [sys.executable, "-m", "benchmarks.steerable_memory", name, *map(str, cell)]
-        settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
-        done = subprocess.run(words, check=True, capture_output=True, text=True, env=settings)
-        found[name] = float(done.stdout)
+    found = {name: alone(name, cell) for name in NAMES}
     plain = found.pop("plain")
     return {"plain_mib": plain} | {name: each / plain for name, each in found.items()}
+
+
+def alone(name: str, cell: Cell) -> float:
+    """Peak memory of training steps of one network in a process of its own, in mebibytes."""
+    words = [sys.executable, "-m", "benchmarks.steerable_memory", name, *map(str, cell)]
+    settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(words, check=True, capture_output=True, text=True, env=settings, cwd=ROOT)
+    return float(done.stdout)
 
 
 def peak(name: str, channels: int, kernel: int, size: int) -> float:

@@ -9,7 +9,7 @@ float32, the distance of its result from that in float64, which no renumbering h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,10 +18,11 @@ from torch import Tensor
 
 from equigen.graphs.graph import Graph
 from equigen.graphs.structure import Graphs
+from equigen.labs.extremes import largest
 from equigen.symmetry.error import rounding
 from equigen.symmetry.permuting import permutation_error
 
-__all__ = ["Case", "Commuting", "Function", "commuting", "of_rounding", "squared_norm", "worst"]
+__all__ = ["Case", "Commuting", "Function", "commuting", "of_rounding", "squared_norm"]
 
 Function = Callable[[Graphs, Tensor], Tensor]
 """What a renumbering is asked about: features of the nodes, or of the graph, from a graph and features."""
@@ -100,7 +101,7 @@ def of_rounding(one: Commuting) -> float:
         >>> of_rounding(Commuting("broken", 1e-3, 1e-3, 0.0, 0.0, 0.0, 0.0, 0.0, None))
         1000000000.0
     """
-    return worst((one.double / rounding(torch.float64), one.single / rounding(torch.float32)))
+    return largest((one.double / rounding(torch.float64), one.single / rounding(torch.float32)))
 
 
 def commuting(case: Case, graph: Graph, x: Tensor, permutations: int, seed: int) -> Commuting:
@@ -131,16 +132,6 @@ def commuting(case: Case, graph: Graph, x: Tensor, permutations: int, seed: int)
         float(squares.std() / math.sqrt(len(squares))) if len(squares) > 1 else math.inf,
         None if case.expected is None else math.sqrt(case.expected / size),
     )
-
-
-def worst(values: Iterable[float]) -> float:
-    """The largest of some errors; not a number if one of them is none, so that nothing is concluded from the others.
-
-    Example:
-        >>> worst([1e-3, 2e-3]), worst([1e-3, math.nan])
-        (0.002, nan)
-    """
-    return float(torch.tensor([*values], dtype=torch.float64).max())
 
 
 def squared_norm(x: Tensor) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
+from equigen.labs.extremes import largest, least
 from equigen.labs.lab import Conclusion
-from equigen.labs.permutation.commuting import Commuting, of_rounding, worst
+from equigen.labs.permutation.commuting import Commuting, of_rounding
 from equigen.labs.permutation.crowding import OVER
 from equigen.labs.permutation.findings import Found
 from equigen.labs.permutation.sampling import decay
@@ -59,11 +60,14 @@ def _tables(found: Found) -> list[Conclusion]:
     margin = Conclusion.within(
         "the margin of the example of two nodes is the square root of 5", found.pair.error, 0.0, math.sqrt(5.0), _EXACT
     )
-    least = _least(found.broken)
+    weakest = _weakest(found.broken)
     return [
         margin,
         Conclusion.above(
-            "every table over the numbers of the nodes breaks the symmetry", least.root_mean_square, least.error, _CLEAR
+            "every table over the numbers of the nodes breaks the symmetry",
+            weakest.root_mean_square,
+            weakest.error,
+            _CLEAR,
         ),
         *(_closed(one) for one in found.broken),
         _rounding("the same functions commute once their tables are made of degrees, or shared", found.repaired),
@@ -73,12 +77,12 @@ def _tables(found: Found) -> list[Conclusion]:
 def _positions(found: Found) -> list[Conclusion]:
     numbered, sound = found.positions[:2], found.positions[2:]
     plain, paired = found.waves
-    least = _least(numbered)
+    weakest = _weakest(numbered)
     one, projected = found.equals
     return [
         Conclusion.above(
             "positions by number, and by the sign of the first entry of an eigenvector, break the symmetry",
-            least.root_mean_square, least.error, _CLEAR,
+            weakest.root_mean_square, weakest.error, _CLEAR,
         ),
         *(_closed(each) for each in numbered),
         _small(
@@ -140,7 +144,7 @@ def _company(found: Found) -> list[Conclusion]:
         _small(f"with statistics over {OVER[0]} a graph has the result it has alone", [own.beside, own.padded], _EXACT),
         Conclusion.above(
             "with statistics over a batch the result of a graph depends on those beside it",
-            -worst(-one.beside for one in others), 0.0, _CLEAR,
+            least(one.beside for one in others), 0.0, _CLEAR,
         ),
         Conclusion.above(
             "with padding in the statistics the result depends on the padding", others[-1].padded, 0.0, _CLEAR
@@ -161,14 +165,14 @@ def _closed(one: Commuting) -> Conclusion:
 
 def _rounding(claim: str, each: Sequence[Commuting]) -> Conclusion:
     """In units of what counts as rounding, float64 and float32."""
-    size = worst(of_rounding(one) for one in each)
+    size = largest(of_rounding(one) for one in each)
     return Conclusion.within(f"{claim} (1 is what counts as rounding)", size, 0.0, 0.0, 1.0)
 
 
 def _small(claim: str, values: Iterable[float], bound: float) -> Conclusion:
-    return Conclusion.within(claim, worst(values), 0.0, 0.0, bound)
+    return Conclusion.within(claim, largest(values), 0.0, 0.0, bound)
 
 
-def _least(each: Sequence[Commuting]) -> Commuting:
+def _weakest(each: Sequence[Commuting]) -> Commuting:
     """The one of the smallest error, or one whose error is not a number."""
     return min(each, key=lambda one: -math.inf if math.isnan(one.mean_square) else one.mean_square)

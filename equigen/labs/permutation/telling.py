@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from equigen.labs.extremes import largest, least
 from equigen.labs.lab import Conclusion
-from equigen.labs.permutation.commuting import Commuting, worst
+from equigen.labs.permutation.commuting import Commuting
 from equigen.labs.permutation.crowding import OVER
 from equigen.labs.permutation.findings import Found
 
@@ -92,7 +93,7 @@ def sentences(found: Found) -> list[Sentence]:
 def _forms(found: Found) -> list[Sentence]:
     every = [one.commuting for one in found.realizations]
     forms, shifts = len({one.form for one in found.realizations}), len({one.shift for one in found.realizations})
-    double, single = worst(one.double for one in every), worst(one.single for one in every)
+    double, single = largest(one.double for one in every), largest(one.single for one in every)
     return [
         Sentence(
             "forms", "rounding of float64",
@@ -146,7 +147,7 @@ def _tables(found: Found) -> list[Sentence]:
             "tables", "every table over the numbers",
             "Numbers that belong to places break the symmetry: free taps for each node, free weights for each edge, a "
             f"bias for each node, neighbours heard in the order of their numbers, by "
-            f"{-worst(-e for e in errors):.2g} to {worst(errors):.2g} times the size of the result.",
+            f"{least(errors):.2g} to {largest(errors):.2g} times the size of the result.",
             "Not every table over the numbers of the nodes breaks the symmetry clearly.",
         ),
         Sentence(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from equigen.labs.extremes import largest
 from equigen.labs.permutation import figures
-from equigen.labs.permutation.commuting import Commuting, worst
+from equigen.labs.permutation.commuting import Commuting
 from equigen.labs.permutation.concluding import DIGITS
 from equigen.labs.permutation.findings import Found
 from equigen.report.document import Block, Chapter, Formula, Table
@@ -104,8 +105,8 @@ def realization_chapter(found: Found, permutations: int, end: str) -> Chapter:
     rows = []
     for form, kind in names:
         here = [one.commuting for one in found.realizations if (one.form, one.filter) == (form, kind)]
-        largest = [worst(values) for values in zip(*((one.double, one.single, one.floor) for one in here), strict=True)]
-        rows.append([f"{form}, {kind}", str(len(here)), *(f"{value:.1e}" for value in largest)])
+        worst = [largest(values) for values in zip(*((one.double, one.single, one.floor) for one in here), strict=True)]
+        rows.append([f"{form}, {kind}", str(len(here)), *(f"{value:.1e}" for value in worst)])
     return Chapter(
         "Every form of a filter",
         [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from equigen.labs.extremes import largest, least
 from equigen.labs.lab import Conclusion
-from equigen.labs.realizations.extremes import largest, least
 from equigen.labs.realizations.findings import Found
 from equigen.labs.realizations.orders import slope
 from equigen.labs.realizations.tasks import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from equigen.labs.realizations.extremes import largest
+from equigen.labs.extremes import largest
 from equigen.labs.realizations.forms import FormFound
 from equigen.labs.realizations.nesting import Nesting
 from equigen.labs.realizations.orders import Bases, Fits, Rounding

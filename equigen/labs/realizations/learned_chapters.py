@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from equigen.labs.extremes import largest
 from equigen.labs.on_the_line import cautious_error
 from equigen.labs.realizations.competitors import KINDS, ORDER
-from equigen.labs.realizations.extremes import largest
 from equigen.labs.realizations.findings import Found
 from equigen.labs.realizations.learned_figures import accuracies
 from equigen.labs.realizations.learning import NOISE, REMOVED, SPREAD

@@ -20,7 +20,7 @@ from torch import Tensor
 from equigen.graphs.edges import edge_reduce, edge_softmax
 from equigen.graphs.graph import Graph
 from equigen.graphs.shifts import normalised_adjacency, random_walk
-from equigen.labs.realizations.extremes import largest
+from equigen.labs.extremes import largest
 from equigen.labs.realizations.forms import relative
 from equigen.labs.realizations.setting import Setting
 from equigen.random import Stream, normal

@@ -20,6 +20,7 @@ from equigen.labs.realizations.orders import bases_found, fits_found, rounding_f
 from equigen.labs.realizations.setting import setting
 from equigen.labs.realizations.shifting import shifts_found
 from equigen.labs.realizations.tasks import TaskFound, Training
+from equigen.training.engine import pinned_threads
 
 __all__ = ["Realizations"]
 
@@ -86,8 +87,9 @@ class Realizations(Lab):
         return layers
 
     def run(self, tell: Tell = lambda stage: None) -> Answer:
-        """Measure, train, and answer."""
-        found = self.measure(tell)
+        """Measure, train, and answer: with one thread, since products of this size gain nothing by a second."""
+        with pinned_threads(1):
+            found = self.measure(tell)
         made = concluded(found)
         tell("drawing")
         return self.answered(answered_by(found, made), made, chapters(found, made), _numbers(found))

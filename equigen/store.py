@@ -102,6 +102,8 @@ def to_config(value: Any) -> Any:
     kind = next((name for name, path in TABLE.items() if path == where), None)
     if kind is None:
         raise StoreError(f"{type(value).__name__} is not in the store's table: only equigen's own classes are saved.")
+    if kind == "field-type":
+        return {"kind": kind, "group": to_config(value.group), "terms": str(value)}
     return {"kind": kind} | {
         name: to_config(getattr(value, name)) for name in inspect.signature(type(value)).parameters
     }

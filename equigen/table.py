@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
+    "ACTIONS",
     "CLASSIFIERS",
     "GRAPH_NETWORKS",
     "GRIDS",
+    "GROUPS",
     "LABS",
     "MODELS",
     "NETWORKS",
@@ -58,7 +60,23 @@ GRIDS = {
     "log-snr-grid": "diffusion.time_grid:LogSNRGrid",
     "uniform-grid": "diffusion.time_grid:UniformGrid",
 }
+GROUPS = {
+    "cyclic": "groups.plane_groups:Cyclic",
+    "dihedral": "groups.plane_groups:Dihedral",
+    "so2": "groups.plane_groups:SO2",
+    "o2": "groups.plane_groups:O2",
+    "symmetric": "groups.symmetric:Symmetric",
+    "field-type": "steerable.field_type:FieldType",
+}
+ACTIONS = {
+    "image-action": "symmetry.image_action:ImageAction",
+    "linear-action": "symmetry.action:LinearAction",
+    "permutation-action": "symmetry.action:PermutationAction",
+    "points-action": "symmetry.action:PointsAction",
+    "trivial-action": "symmetry.action:TrivialAction",
+}
 NETWORKS = {
+    "steerable-unet": "networks.steerable_unet:SteerableUNet",
     "unet": "networks.unet:UNet",
     "tutorial-unet": "networks.tutorial_unet:TutorialUNet",
 }
@@ -72,6 +90,10 @@ MODELS = {
     "classification-model": "networks.classification_model:ClassificationModel",
     "graph-model": "networks.graph_model:GraphModel",
     "network-denoiser": "diffusion.network_denoiser:NetworkDenoiser",
+    "symmetrised": "symmetry.symmetrised:Symmetrised",
+    "symmetrised-module": "symmetry.symmetrised:SymmetrisedModule",
+    "random-element": "symmetry.random_element:RandomElement",
+    "orbit-target": "symmetry.orbit_target:OrbitTarget",
     "scale": "diffusion.scale:Scale",
     "givens": "diffusion.givens:Givens",
 }
@@ -87,6 +109,7 @@ LABS = {
     "rotation-stability": "labs.rotation_stability:RotationStability",
     "permutation": "labs.permutation:Permutation",
     "realizations": "labs.realizations:Realizations",
+    "symmetry": "labs.symmetry:Symmetry",
 }
 TABLE: dict[str, str] = (
     SPACES
@@ -96,6 +119,8 @@ TABLE: dict[str, str] = (
     | TIMES
     | SOLVERS
     | GRIDS
+    | GROUPS
+    | ACTIONS
     | NETWORKS
     | GRAPH_NETWORKS
     | CLASSIFIERS

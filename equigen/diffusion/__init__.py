@@ -42,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy(
         "Schedule": "schedules.schedule",
         "Solver": "solvers.solver",
         "SubVariancePreserving": "schedules.sub_variance_preserving",
+        "Target": "loss",
         "Trajectories": "flow",
         "UniformGrid": "time_grid",
         "UniformTimes": "loss",

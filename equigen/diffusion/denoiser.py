@@ -13,12 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from equigen.diffusion.schedules.schedule import Schedule
 from equigen.spaces.space import BoundSpace
 
-__all__ = ["BoundDenoiser", "Denoiser", "per_item"]
+__all__ = ["BoundDenoiser", "Denoiser", "per_item", "require_smooth"]
 
 
 def per_item(value: Tensor, x: Tensor) -> Tensor:
@@ -73,6 +74,13 @@ class Denoiser(nn.Module, ABC):
             E[x_0 | x_t, condition], (B, *shape).
         """
 
+    def at(self, seed: int, item: Tensor) -> Denoiser:
+        """This denoiser for the items of those numbers, (B,): itself, unless it draws at random.
+
+        One that draws gives back a denoiser bound to (seed, item), and a wrapper wraps what it wraps bound so.
+        """
+        return self
+
     def score(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
         """The gradient of ln p_t at x_t, (B, *shape).
 
@@ -120,3 +128,25 @@ class BoundDenoiser(Denoiser):
     def forward(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
         """P D(x_t, t) with the conditions given at construction."""
         return self.space.project(self.denoiser(x_t, t, **self.condition, **condition))
+
+    def at(self, seed: int, item: Tensor) -> BoundDenoiser:
+        """The same with what is wrapped bound to those items."""
+        inner = self.denoiser.at(seed, item)
+        return self if inner is self.denoiser else BoundDenoiser(inner, self.space, self.condition)
+
+
+def require_smooth(denoiser: Denoiser) -> None:
+    """Refuse a denoiser that draws at random where a flow is followed: an adaptive solver, or a likelihood.
+
+    Raises:
+        ValueError: a denoiser that `at` gives back bound to its items.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Gaussian, Isotropic
+        >>> require_smooth(Gaussian(torch.zeros(1), Isotropic(1.0)).denoiser(EDM()))
+    """
+    if denoiser.at(0, torch.arange(1)) is not denoiser:
+        raise ValueError(
+            "this denoiser draws at random for each time, but only a smooth flow can be followed adaptively or has a "
+            "likelihood: take a solver with a fixed grid, or Symmetrised in the place of RandomElement."
+        )

@@ -56,7 +56,7 @@ def generate(
             space, denoiser = model.bind(mask, {name: value[part] for name, value in given.items()}, guidance)
             to_data = partial(_to_data, model, space)
             report = None if on_step is None else lambda k, x, show=to_data: on_step(k, show(x))
-            x = sample_batch(denoiser, item[part], data_std=model.data_std, on_step=report, **path)
+            x = sample_batch(denoiser.at(seed, item[part]), item[part], data_std=model.data_std, on_step=report, **path)
             drawn.append(to_data(x))
     return torch.cat(drawn)
 

@@ -66,6 +66,11 @@ class GuidedDenoiser(Denoiser):
             return without
         return torch.lerp(without, self.denoiser(x_t, t, **condition), self.guidance)
 
+    def at(self, seed: int, item: Tensor) -> GuidedDenoiser:
+        """The same with what is wrapped bound to those items: both of its calls draw the same."""
+        inner = self.denoiser.at(seed, item)
+        return self if inner is self.denoiser else GuidedDenoiser(inner, self.guidance)
+
 
 def require_guidable(denoiser: Denoiser, guidance: float, condition: Mapping[str, Tensor], dropout: float) -> None:
     """Refuse a guidance other than 1 where there is nothing to guide by, or no free denoiser.

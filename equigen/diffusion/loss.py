@@ -27,6 +27,7 @@ __all__ = [
     "KarrasWeight",
     "LogNormalNoise",
     "NoiseWeight",
+    "Target",
     "TrainingTimes",
     "UniformTimes",
     "UnitWeight",
@@ -36,8 +37,37 @@ __all__ = [
 ]
 
 
-def denoising_error(denoiser: Denoiser, space: BoundSpace, x_0: Tensor, z: Tensor, t: Tensor) -> Tensor:
-    """||D(alpha x_0 + sigma z, t) - x_0||^2 of each item.
+class Target(ABC):
+    """What D(x_t, t) is compared with in training, in the place of x_0.
+
+    Any T(x_0, x_t, t) with E[T | x_t] = E[x_0 | x_t] leaves the optimum where it is, and the mean gradient.
+
+    Example:
+        >>> class Shrunk(Target):                    # towards the conditional mean of data N(0, 1) itself
+        ...     def __call__(self, x_0, x_t, alpha, sigma, space):
+        ...         return x_t * alpha / (alpha**2 + sigma**2)
+        >>> one = torch.tensor(1.0)
+        >>> Shrunk()(torch.ones(1, 1), torch.full((1, 1), 3.0), one, one, None).item()
+        1.5
+    """
+
+    @abstractmethod
+    def __call__(self, x_0: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor, space: BoundSpace) -> Tensor:
+        """The target of each item, (B, *shape).
+
+        Args:
+            x_0: clean items (B, *shape), in the units of the denoiser.
+            x_t: alpha x_0 + sigma z.
+            alpha: of the items' times, () or (B,).
+            sigma: of the items' times, () or (B,).
+            space: bound to the batch.
+        """
+
+
+def denoising_error(
+    denoiser: Denoiser, space: BoundSpace, x_0: Tensor, z: Tensor, t: Tensor, target: Target | None = None
+) -> Tensor:
+    """||D(alpha x_0 + sigma z, t) - x_0||^2 of each item, or the same with a target in the place of x_0.
 
     Args:
         denoiser: bound to its conditions.
@@ -45,6 +75,7 @@ def denoising_error(denoiser: Denoiser, space: BoundSpace, x_0: Tensor, z: Tenso
         x_0: clean items (B, *shape).
         z: standard normals of the space (B, *shape).
         t: times, () or (B,).
+        target: what D is compared with; None: x_0.
 
     Returns:
         (B,).
@@ -57,9 +88,9 @@ def denoising_error(denoiser: Denoiser, space: BoundSpace, x_0: Tensor, z: Tenso
         >>> denoising_error(D, Euclidean(2).at(), zero, zero + 1.0, torch.tensor(1.0)).item()
         0.5
     """
-    schedule = denoiser.schedule
-    x_t = per_item(schedule.alpha(t), x_0) * x_0 + per_item(schedule.sigma(t), x_0) * z
-    error = denoiser(x_t, t) - x_0
+    alpha, sigma = denoiser.schedule.alpha(t), denoiser.schedule.sigma(t)
+    x_t = per_item(alpha, x_0) * x_0 + per_item(sigma, x_0) * z
+    error = denoiser(x_t, t) - (x_0 if target is None else target(x_0, x_t, alpha, sigma, space))
     return space.inner(error, error)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from equigen import random
 from equigen.diffusion.conditions import for_denoiser
-from equigen.diffusion.denoiser import BoundDenoiser
+from equigen.diffusion.denoiser import BoundDenoiser, require_smooth
 from equigen.diffusion.likelihood import LogProb, log_likelihood, log_volume, normal_log_prob
 from equigen.diffusion.loss import KarrasWeight, denoising_error
 from equigen.diffusion.noise_levels import NoiseLevelLoss, noise_levels
@@ -106,7 +106,7 @@ def level_losses(
     schedule, weight = model.denoiser.schedule, KarrasWeight(std)
     noise, times = noise_levels(schedule, levels, low * std, high * std)
     losses = torch.empty(levels, len(batch), dtype=torch.float64)
-    for rows, denoiser, x_0 in _parts(model, batch, batch_size):
+    for rows, denoiser, x_0 in _parts(model, batch, batch_size, seed=seed):
         space = denoiser.space
         address = {"seed": seed, "stream": random.Stream.VALIDATION, "item": batch.position[rows]}
         for level, t in enumerate(times.to(x_0)):
@@ -132,6 +132,7 @@ def log_densities(
     std, alpha = _prior_std(model, times), float(model.denoiser.schedule.alpha(times[1]))
     how = {"t": float(times[1]), "seed": seed, "probes": probes, "tolerance": tolerance}
     found = []
+    require_smooth(model.denoiser)
     for rows, denoiser, x_0 in _parts(model, batch, batch_size):
         space = denoiser.space
         prior = partial(normal_log_prob, space, std=std)
@@ -183,7 +184,7 @@ def _prior_std(model: DiffusionModel, times: Tensor) -> float:
 
 
 def _parts(
-    model: DiffusionModel, batch: Batch, batch_size: int, scaled: bool = True
+    model: DiffusionModel, batch: Batch, batch_size: int, scaled: bool = True, seed: int = 0
 ) -> Iterator[tuple[Tensor, BoundDenoiser, Tensor]]:
     """(rows, the denoiser bound to them, items in the model's units and in the space) of a batch's parts."""
     if batch_size < 1:
@@ -196,4 +197,4 @@ def _parts(
         if not bool(x.isfinite().all()):
             bad = int(rows[(~x.isfinite()).flatten(1).any(1).nonzero()[0, 0].cpu()])
             raise ValueError(f"item {bad} holds NaN or infinity, but items are finite: leave it out.")
-        yield rows, denoiser, x
+        yield rows, denoiser.at(seed, batch.position[rows]), x

@@ -18,6 +18,7 @@ from equigen.diffusion.likelihood import LogProb
 from equigen.diffusion.loss import (
     KarrasWeight,
     LogNormalNoise,
+    Target,
     TrainingTimes,
     Weight,
     denoising_error,
@@ -47,6 +48,7 @@ class DiffusionModel(nn.Module):
             variance sigma^2 + alpha^2 data_std^2 that such data have at t_max. 0 gives the textbook's sigma^2.
         condition_dropout: share of the items whose conditions are withheld in training, in [0, 1].
         givens: what samples are drawn for where `sample` is given no structure or no condition; None: for nothing.
+        target: what the denoiser is compared with in training; None: the clean items.
 
     Raises:
         ValueError: a share that is not in [0, 1].
@@ -55,8 +57,7 @@ class DiffusionModel(nn.Module):
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic
         >>> from equigen.spaces import Euclidean
         >>> law = Gaussian(torch.zeros(2), Isotropic(1.0))
-        >>> model = DiffusionModel(Euclidean(2), law.denoiser(EDM()))
-        >>> x = model.sample(1000, seed=0, steps=100)
+        >>> x = DiffusionModel(Euclidean(2), law.denoiser(EDM())).sample(1000, seed=0, steps=100)
         >>> bool((x.var(0) - 1.0).abs().max() < 0.2)
         True
     """
@@ -72,6 +73,7 @@ class DiffusionModel(nn.Module):
         data_std: float = 1.0,
         condition_dropout: float = 0.0,
         givens: Givens | None = None,
+        target: Target | None = None,
     ) -> None:
         super().__init__()
         if not 0.0 <= condition_dropout <= 1.0:
@@ -87,6 +89,7 @@ class DiffusionModel(nn.Module):
         self.data_std = data_std
         self.condition_dropout = condition_dropout
         self.givens = givens
+        self.target = target
 
     def bind(
         self, structure: Tensor | None, condition: Mapping[str, Tensor], guidance: float = 1.0
@@ -123,7 +126,7 @@ class DiffusionModel(nn.Module):
         space, denoiser = self.bind(batch.structure, condition)
         z = space.noise(stream=random.Stream.TRAINING_NOISE, **_address(batch, seed, step))
         x_0 = space.project(self.scale.to_model(batch.x))
-        error = denoising_error(denoiser, space, x_0, z, t)
+        error = denoising_error(denoiser.at(seed, batch.position), space, x_0, z, t, self.target)
         return (self.weight(self.denoiser.schedule, t) * error / space.ndof.clamp_min(1.0).to(error)).mean()
 
     def training_noise(self, batch: Batch | Tensor, seed: int, step: int) -> Tensor:
@@ -176,8 +179,7 @@ class DiffusionModel(nn.Module):
     ) -> LogProb:
         """The log density of items by the probability flow, sample by sample, with its errors.
 
-        It is the density of x_0 + noise z, with x_0 as the model has it and z standard normal in the space; the law at
-        t_max is the prior that samples start from.
+        It is that of x_0 + noise z, x_0 as the model has it and z standard normal; the law at t_max is the prior.
 
         Args:
             x: items in data units; a batch with its structure and conditions.
@@ -274,8 +276,7 @@ class DiffusionModel(nn.Module):
             (n, *shape) in data units, in the dtype and on the device of the model.
 
         Raises:
-            ValueError: n or steps too small, an unknown `final`, conditions that do not fit the items or the model,
-                or guidance without conditions.
+            ValueError: counts below 1, an unknown `final`, conditions that do not fit, or guidance without any.
         """
         return generate(
             self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from equigen.diffusion.denoiser import BoundDenoiser, Denoiser, per_item
+from equigen.diffusion.denoiser import BoundDenoiser, Denoiser, per_item, require_smooth
 from equigen.diffusion.flow import Parts, Trajectories, integrate_adaptively
 from equigen.diffusion.solvers.solver import AdaptiveSolver
 
@@ -69,6 +69,7 @@ class RK45(AdaptiveSolver):
         Returns:
             The end in `state`, the iterates at the times between in `path`, and the counts.
         """
+        require_smooth(denoiser)
         schedule, times = denoiser.schedule, times.to(x.device, torch.float64)
         angle = torch.atan(schedule.relative_noise(times))
         width = torch.hypot(schedule.alpha(times), schedule.sigma(times)).to(x)

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy(
         "GraphModel": "graph_model",
         "GraphNetwork": "graph_network",
         "SteerableClassifier": "steerable_classifier",
+        "SteerableUNet": "steerable_unet",
         "TutorialUNet": "tutorial_unet",
         "UNet": "unet",
         "measured_response": "graph_denoiser",

@@ -1,4 +1,5 @@
-# equigen. `make demo` draws new digits; `make test` runs every test; `make check` runs linters, types and docs.
+# equigen. `make demo` draws new digits, upright ones and, from a model that keeps quarter turns, turned ones;
+# `make test` runs every test; `make check` runs linters, types and docs.
 #
 # Bring your own build of torch with PIP_FLAGS, for example
 #     make demo PIP_FLAGS="--index-url URL-OF-YOUR-TORCH-BUILD --extra-index-url URL-OF-YOUR-PACKAGE-INDEX"
@@ -8,6 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?= -c constraints-cpu.txt
 VENV ?= .venv
 RUN ?= runs/demo
+TURNED ?= $(RUN)-turned
 
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off
@@ -17,12 +19,20 @@ DEV := $(VENV)/.installed-dev
 .PHONY: demo test check docs format clean
 
 demo: $(BASE)
-	@if [ -e $(RUN)/config.yaml ]; then $(BIN)/equigen train --resume $(RUN); \
-	else $(BIN)/equigen train digits --steps 1200 --out $(RUN); fi
+	$(call train,$(RUN),--steps 1000)
 	$(BIN)/equigen sample $(RUN)
 	$(BIN)/equigen evaluate $(RUN)
 	$(BIN)/equigen report $(RUN)
-	@echo "Open $(RUN)/report.html in a browser."
+	$(call train,$(TURNED),--pose quarter-turns --symmetry C4 --steps 600)
+	$(BIN)/equigen sample $(TURNED)
+	$(BIN)/equigen report $(TURNED)
+	@echo "Open $(RUN)/report.html and $(TURNED)/report.html in a browser."
+
+# A run in the folder goes on where it was; a finished one is left as it is.
+define train
+@if [ -e $(1)/config.yaml ]; then $(BIN)/equigen train --resume $(1); \
+else $(BIN)/equigen train digits $(2) --out $(1); fi
+endef
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs

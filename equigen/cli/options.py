@@ -30,7 +30,7 @@ __all__ = [
     "legal",
 ]
 
-_SHORT = {"symmetry": "classifier.symmetry", "augment": "classifier.augmentation"}
+_SHORT = {"augment": "classifier.augmentation"}
 _OUTPUT = Group("Output", sort_key=1000)
 _EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d+")
 
@@ -54,8 +54,8 @@ def legal(kind: Any) -> Callable[[object, Sequence[Token]], Any]:
         try:
             return adapter.validate_python(text)
         except ValidationError as error:
-            need = error.errors(include_url=False)[0]["msg"].removeprefix("Input ").partition(", unable")[0]
-            raise ValueError(f"{text!r} {need}") from None
+            need = error.errors(include_url=False)[0]["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            raise ValueError(f"{text!r} {need.partition(', unable')[0]}") from None
 
     return read
 
@@ -133,19 +133,21 @@ def configuration(source: str | None, file: Path | None, sets: Sequence[str], gi
         if isinstance(values.get("data"), str):
             values["data"] = {"source": values["data"]}
         TrainConfig.parse({"data": source or "", **values}, str(file))  # what is wrong from here on is not the file's
-    for key, value in _asked(source, sets, given).items():
+    for key, value in _asked(source, sets, given, values.get("task")).items():
         _put(values, key, value)
     if "data" not in values:
         raise ConfigError("train needs data: name a set or a path, as in 'equigen train digits'.")
     return TrainConfig.parse(values, "the command line")
 
 
-def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted key -> value, of all that stands on the command line."""
+def _asked(source: str | None, sets: Sequence[str], given: Mapping[str, Any], task: object) -> dict[str, Any]:
+    """Dotted key -> value, of all that stands on the command line; `task` is that of the file."""
     asked = [] if source is None else [("data.source", source, "DATA")]
     asked += [(*_key_and_value(text), f"--set {text}") for text in sets]
+    task = given.get("task", {key: value for key, value, _ in asked}.get("task", task))
+    short = {**_SHORT, "symmetry": f"{'classifier' if task == 'classify' else 'model'}.symmetry"}
     for name, value in given.items():
-        key = f"data.{name}" if name in DataConfig.model_fields else _SHORT.get(name, name)
+        key = f"data.{name}" if name in DataConfig.model_fields else short.get(name, name)
         asked.append((key, value, f"--{name.replace('_', '-')} {value}"))
     values: dict[str, Any] = {}
     words: dict[str, str] = {}

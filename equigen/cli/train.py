@@ -16,12 +16,13 @@ from equigen.training import processes
 from equigen.training.classifier_config import ClassifierConfig
 from equigen.training.config import DataConfig, TrainConfig
 from equigen.training.errors import ConfigError
+from equigen.training.model_config import ModelConfig
 
 __all__ = ["TrainFlags", "train"]
 
 _ELSEWHERE = ("data", "model", "sampling", "classifier", "beta2", "epsilon")
 _TRAINING = [name for name in TrainConfig.model_fields if name not in _ELSEWHERE]
-_CLASSIFIER = {"symmetry": "symmetry", "augment": "augmentation"}
+_CLASSIFIER = {"augment": "augmentation"}
 _DATA = [name for name in DataConfig.model_fields if name != "source"]
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ else:
         *("TrainFlags", __name__),
         training=(TrainConfig, _TRAINING),
         data=(DataConfig, _DATA),
+        model=(ModelConfig, ["symmetry"]),
         classifier=(ClassifierConfig, _CLASSIFIER),
     )
 
@@ -66,6 +68,7 @@ def train(
     asked = configuration(data, config, set_ or (), given)
 
     from equigen.cli.following import Following
+    from equigen.cli.own_certificate import certified_after
     from equigen.cli.runs import only_writer
     from equigen.training.folder import require_free
     from equigen.training.run import train as run
@@ -73,19 +76,23 @@ def train(
     processes.start()
     if resume is None:
         require_free(asked.run_folder, overwrite=overwrite)  # else the lock would be the first to write there
-    with only_writer(asked.run_folder), Following() as following:
-        folder = run(
-            asked,
-            resume=resume is not None,
-            overwrite=overwrite,
-            callbacks=[following],
-            command=["equigen", *sys.argv[1:]],
-        )
-    if processes.rank():
-        return Outcome({}, ())
-    return Outcome(
-        {"run": folder, **following.values}, _lines(folder, following.values, classify=asked.task == "classify")
-    )
+    with only_writer(asked.run_folder):
+        with Following() as following:
+            folder = run(
+                asked,
+                resume=resume is not None,
+                overwrite=overwrite,
+                callbacks=[following],
+                command=["equigen", *sys.argv[1:]],
+            )
+        if processes.rank():
+            return Outcome({}, ())
+        values = following.values
+        certificate = None if asked.task == "classify" else certified_after(folder, trained=values["steps_taken"] > 0)
+    done, then = _lines(folder, values, classify=asked.task == "classify")
+    if certificate is None:
+        return Outcome({"run": folder, **values}, [done, then])
+    return Outcome({"run": folder, **values, **certificate.values}, [done, certificate.line, then])
 
 
 def _resumed(data: str | None, folder: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

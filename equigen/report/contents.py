@@ -17,6 +17,7 @@ from equigen.data.encoding import Encoding
 from equigen.data.errors import DataError
 from equigen.data.loading import load
 from equigen.metrics.evaluation import Evaluation
+from equigen.symmetry.theorem.certificate import ModelCertificate
 from equigen.training.build import load_data
 from equigen.training.errors import ConfigError, RunFolderError
 from equigen.training.folder import circumstances, recorded
@@ -59,6 +60,7 @@ class Contents:
         data: images of the data.
         samples: images of the model.
         paths: from noise to image.
+        certificate: of a model that generates, in certificate.json.
         absent: for each part that is not there the reason, in words.
     """
 
@@ -72,6 +74,7 @@ class Contents:
     data: Images | None = None
     samples: Images | None = None
     paths: Paths | None = None
+    certificate: ModelCertificate | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,6 +110,7 @@ def read(folder: Path) -> Contents:
         data=_data(folder, arrays, absent),
         samples=samples,
         paths=paths,
+        certificate=_certificate(folder, config, absent),
         absent=absent,
     )
 
@@ -150,6 +154,23 @@ def _evaluation(folder: Path, absent: dict[str, str]) -> tuple[Evaluation | None
             f"Solvers were not compared: 'equigen evaluate {folder} --solvers dpm-solver-2m,heun' does it."
         )
     return evaluation, _arrays(folder / "evaluation.npz") or {}
+
+
+def _certificate(folder: Path, config: Mapping[str, Any], absent: dict[str, str]) -> ModelCertificate | None:
+    """The certificate of a model that generates; a classifier's is read by the page of such a run."""
+    if config.get("task") == "classify":
+        return None
+    path, model = folder / "certificate.json", config.get("model")
+    if not path.is_file():
+        if isinstance(model, Mapping) and model.get("symmetry"):
+            absent["certificate"] = f"The run has not been certified: 'equigen certify {folder}' does it."
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return ModelCertificate.from_dict(values if isinstance(values, dict) else {})
+    except (ValueError, OSError) as error:
+        absent["certificate"] = f"certificate.json cannot be used: {error}"
+        return None
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray] | None:

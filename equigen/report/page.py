@@ -21,6 +21,7 @@ from equigen.report.figures import loss_by_noise, noise_to_image, training_curve
 from equigen.report.grid import Level, grid, stretch
 from equigen.report.picture import TOGETHER, Picture, drawn_picture, grid_picture, pictures
 from equigen.report.sections import evaluated
+from equigen.report.symmetric import symmetry
 from equigen.report.words import cost, facts, in_short
 from equigen.training.files import one_sentence, write_whole
 
@@ -31,8 +32,8 @@ def write(run: Path, figures: Path | None = None) -> Path:
     """Write report.html into a run folder, from what the folder holds.
 
     Args:
-        run: with any of config.yaml, metrics.jsonl, evaluation.json and .npz, samples.npz, progress/, paths.npz; of a
-            run that classifies, certificate.json.
+        run: with any of config.yaml, metrics.jsonl, evaluation.json and .npz, samples.npz, progress/, paths.npz,
+            certificate.json.
         figures: folder for the page's pictures as PNG files, named after what they show; None: none.
 
     Returns:
@@ -88,6 +89,7 @@ def _context(contents: Contents) -> dict[str, Any]:
         "loss": _loss(contents),
         "config_text": contents.config_text,
         "cost": cost(contents),
+        "symmetry": symmetry(contents),
         **evaluated(evaluation, contents.arrays, low, high),
     }
 

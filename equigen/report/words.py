@@ -45,6 +45,9 @@ def facts(contents: Contents) -> list[tuple[str, str]]:
         seconds = contents.train[-1].get("seconds")
         if isinstance(seconds, int | float):
             found.append(("training time", _duration(seconds)))
+    model = config.get("model")
+    if isinstance(model, Mapping) and model.get("symmetry"):
+        found.append(("symmetry", str(model["symmetry"])))
     if "seed" in config:
         found.append(("seed", str(config["seed"])))
     circumstances = config.get("equigen")

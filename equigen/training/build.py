@@ -20,11 +20,12 @@ from equigen.diffusion.givens import Givens
 from equigen.diffusion.model import DiffusionModel
 from equigen.diffusion.network_denoiser import NetworkDenoiser
 from equigen.diffusion.noise_range import largest_noise
-from equigen.diffusion.scale import Scale
+from equigen.diffusion.scale import MixedChannels, Scale
 from equigen.spaces.batch import Batch
 from equigen.training.config import DataConfig
 from equigen.training.errors import ConfigError
-from equigen.training.model_config import ModelConfig
+from equigen.training.model_config import STEERABLE, ModelConfig
+from equigen.training.symmetric import mended, mixed_channels, squares_turn
 
 __all__ = ["build_model", "completed", "fitted_scale", "load_data", "located", "widths"]
 
@@ -103,22 +104,37 @@ def completed(config: ModelConfig, data: DataSet) -> ModelConfig:
         ({'kind': 'edm', 't_max': 11.9}, 1, (32, 64, 64))
     """
     _, height, width = data.space.shape
-    patch = config.patch or (2 if min(height, width) >= _PIXEL_BY_PIXEL and config.network == "unet" else 1)
+    patch = config.patch or _patch(config, height, width)
     filled: dict[str, Any] = {
         "patch": patch,
         "channels": config.channels or widths(height, width, patch),
     }
     if config.schedule == "edm":
-        some, scale = _some(data), fitted_scale(data)
+        some, scale = _some(data), fitted_scale(data, _fields(config, data))
         space = data.space.at(some.structure)
         largest = largest_noise(space.project(scale.to_model(some.x)), ndof=space.ndof)
         filled["schedule"] = {"kind": "edm", "t_max": float(f"{largest * _data_std(config, scale):.3g}")}
     if config.scale == "none":  # then parts that presume unit variance are told the data's
-        std = float(f"{_data_std(config, fitted_scale(data)):.6g}")
+        std = float(f"{_data_std(config, fitted_scale(data, _fields(config, data))):.6g}")
         for name in ("preconditioning", "weight", "times"):
             if getattr(config, name) in _OF_UNIT_VARIANCE:
                 filled[name] = {"kind": getattr(config, name), "data_std": std}
     return config.model_copy(update=filled)
+
+
+def _patch(config: ModelConfig, height: int, width: int) -> int:
+    """Pixels of a side that one position stands for, where the configuration leaves it open."""
+    if min(height, width) < _PIXEL_BY_PIXEL or config.network not in ("unet", STEERABLE):
+        return 1
+    # Squares of two by two pixels turn into themselves where they cover the image evenly, and by quarter turns alone.
+    return 2 if config.symmetry is None or squares_turn(config.symmetry, height, width) else 1
+
+
+def _fields(config: ModelConfig, data: DataSet) -> MixedChannels | None:
+    """How the group mixes the channels of the images; None where it leaves them alone."""
+    if config.symmetry is None or config.fields is None:
+        return None
+    return mixed_channels(config.symmetry, config.fields, data.space.shape[0])
 
 
 def _data_std(config: ModelConfig, scale: Scale) -> float:
@@ -147,7 +163,7 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
     network = _network(config, data, seed)
     schedule = _named(config.schedule, table.SCHEDULES)
     preconditioning = _named(config.preconditioning, table.PRECONDITIONINGS)
-    scale = fitted_scale(data)
+    scale = fitted_scale(data, _fields(config, data))
     structure, condition = data.structure, _condition(data)
     return DiffusionModel(
         data.space,
@@ -169,8 +185,12 @@ def _some(data: DataSet) -> Batch:
     return data.whole(torch.arange(count) * len(data) // count)
 
 
-def fitted_scale(data: DataSet) -> Scale:
+def fitted_scale(data: DataSet, fields: MixedChannels | None = None) -> Scale:
     """The scale of a data set: of all its items, or of a share where they are read from a file.
+
+    Args:
+        data: the training part.
+        fields: how a group mixes its channels, as for `Scale.fit`.
 
     Example:
         >>> from equigen.data.loading import load
@@ -178,7 +198,7 @@ def fitted_scale(data: DataSet) -> Scale:
         0.376
     """
     some = _some(data)
-    return Scale.fit(some.x, data.space, some.structure)
+    return Scale.fit(some.x, data.space, some.structure, fields)
 
 
 def _network(config: ModelConfig, data: DataSet, seed: int) -> nn.Module:
@@ -190,23 +210,24 @@ def _network(config: ModelConfig, data: DataSet, seed: int) -> nn.Module:
     kind = store.resolve(config.network, table.NETWORKS)
     takes = inspect.signature(kind).parameters
     asked: dict[str, Any] = {name: getattr(config, name) for name in ("blocks", "circular", "attention", "patch")}
+    other = "take model.network=unet" if config.symmetry is None else "train without a symmetry"
     for name, value in asked.items():
         if name not in takes and value != ModelConfig.model_fields[name].default and (name, value) != ("patch", 1):
             raise ConfigError(
-                f"model.{name} is {value}, but the network {config.network!r} has no {name}: leave it out, or take "
-                "model.network=unet."
+                f"model.{name} is {value}, but the network {config.network!r} has no {name}: leave it out, or {other}."
             )
     if data.condition not in ("none", *inspect.signature(kind.forward).parameters):  # pyright: ignore
         raise ConfigError(
             f"condition is {data.condition!r}, but the network {config.network!r} takes no {data.condition}: leave "
-            "condition (--condition) out, or take model.network=unet."
+            f"condition (--condition) out, or {other}."
         )
     if data.structure is not None and "structure" not in inspect.signature(kind.forward).parameters:  # pyright: ignore
-        raise ConfigError(
-            f"the images have masks, but the network {config.network!r} takes none: take model.network=unet."
-        )
+        raise ConfigError(f"the images have masks, but the network {config.network!r} takes none: {other}.")
     asked |= {"shape": data.space.shape, "channels": config.channels, "seed": seed, **_embeddings(data)}
-    network = store.build(config.network, table.NETWORKS, **{name: asked[name] for name in asked if name in takes})
+    asked |= {"symmetry": config.symmetry, "fields": config.fields}
+    asked |= {} if config.frequency is None else {"frequency": config.frequency}
+    with mended(config.symmetry):
+        network = store.build(config.network, table.NETWORKS, **{name: asked[name] for name in asked if name in takes})
     if data.condition == "value":
         network.fit_values(data.values)
     return network

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
+from equigen.training.group_names import GroupName
 from equigen.training.section import Section
 
 __all__ = ["ClassifierConfig"]
-
-_GROUP = re.compile(r"SO2|O2|C[1-9]\d{0,3}|D[1-9]\d{0,3}(@\d+(\.\d+)?)?")  # the words of groups.plane_groups
-_COMMON = ("C1", "C4", "C8", "C16", "D4", "D8", "D16", "SO2", "O2")
 
 
 class ClassifierConfig(Section):
@@ -28,7 +24,7 @@ class ClassifierConfig(Section):
         equigen.training.errors.ConfigError: it has symmetry='d4', but it is no group of the plane: did you mean 'D4'?
     """
 
-    symmetry: str = "C4"
+    symmetry: GroupName = "C4"
     """Group under which logits do not change: C1 (none), C4, C8, C16, D4, SO2, O2."""
     width: int | None = Field(None, ge=1)
     """Fields of the first convolution, the sixth has 8 times as many; None: chosen for
@@ -41,16 +37,7 @@ class ClassifierConfig(Section):
     """Function of one number within the activations."""
     samples: int | None = Field(None, ge=4)
     """Samples of a function in a fourier activation, a multiple of 4; None: for an error of 1e-3."""
-    restrict: str | None = None
+    restrict: GroupName | None = None
     """Subgroup that alone acts from the fifth convolution on, as C16 under D16."""
     augmentation: Literal["none", "quarter-turns", "rotations"] = "none"
     """Turn every training image anew at each step: by quarter turns, or by any angle."""
-
-    @field_validator("symmetry", "restrict")
-    @classmethod
-    def _group(cls, value: str | None) -> str | None:
-        if value is None or _GROUP.fullmatch(value):
-            return value
-        near = difflib.get_close_matches(re.sub(r"[^A-Z0-9]", "", value.upper()), _COMMON, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_COMMON)}"
-        raise ValueError(f"is no group of the plane: {hint}")

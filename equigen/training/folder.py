@@ -27,7 +27,7 @@ _FILE = "config.yaml"
 _BEFORE = {f".{_FILE}{PARTIAL}", LOCK}  # all that a process leaves that is killed before it began
 _OWN = (
     *("checkpoints", "model", "progress", "metrics.jsonl", "report.html"),
-    *("evaluation.json", "evaluation.npz", "certificate.json"),
+    *("evaluation.json", "evaluation.npz", "certificate.json", "certificate.html"),
     *("samples", "samples.npz", "samples.npy", "samples.png", "paths.npz"),
 )
 
@@ -117,6 +117,7 @@ def begin(
     data: Mapping[str, Any],
     command: Sequence[str],
     estimate: Mapping[str, Any] | None = None,
+    symmetry: Mapping[str, Any] | None = None,
 ) -> None:
     """Make a folder a run: clear what an older run wrote, then write config.yaml.
 
@@ -126,6 +127,7 @@ def begin(
         data: JSON-plain facts by which the data are known again.
         command: the command line.
         estimate: JSON-plain, what the run is expected to take.
+        symmetry: JSON-plain, what of its group the model is built to keep on pixels.
 
     Raises:
         RunFolderError: the folder cannot be written.
@@ -143,6 +145,7 @@ def begin(
         "machine": f"{platform.system()} {platform.machine()}",
         "data": dict(data),
         **({} if estimate is None else {"estimate": dict(estimate)}),
+        **({} if symmetry is None else {"symmetry": dict(symmetry)}),
     }
     text = config.to_yaml() + yaml.safe_dump({"equigen": facts}, sort_keys=False, allow_unicode=True)
     with one_sentence(folder):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from equigen import table
+from equigen.training.group_names import GroupName
 from equigen.training.section import Section
 
-__all__ = ["ModelConfig", "SamplingConfig"]
+__all__ = ["STEERABLE", "ModelConfig", "SamplingConfig"]
+
+STEERABLE = "steerable-unet"
+"""The network that keeps a symmetry."""
 
 _Named = str | dict[str, Any]
 _TABLES = {
@@ -45,10 +50,20 @@ class ModelConfig(Section):
     Example:
         >>> ModelConfig(schedule={"kind": "geometric-noise", "base": 25.0}).schedule["base"]
         25.0
+        >>> ModelConfig(symmetry="C4").network
+        'steerable-unet'
     """
 
     network: str = "unet"
-    """Name of the network."""
+    """Name of the network; steerable-unet, unless given, where there is a symmetry."""
+    symmetry: GroupName | None = Field(None, validate_default=True)
+    """Group that the model keeps: C4, D4, C8, SO2, O2 or another of the plane; None:
+    no symmetry (a classifier's is C4 unless given)."""
+    fields: str | None = None
+    """How the group mixes the channels of the images, as "1x0e + 1x1" for a scalar and
+    a vector; None: not at all."""
+    frequency: int | None = Field(None, ge=1, le=16)
+    """Largest angular frequency of the features of SO2 and O2; None: the network's own."""
     channels: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=1)
     """Channels of the network at each resolution, from fine to coarse; None: chosen for the size of the images."""
     patch: int | None = Field(None, ge=1)
@@ -73,6 +88,30 @@ class ModelConfig(Section):
     """Part of the items whose condition is withheld in training, so that guidance is possible."""
 
     _known = field_validator("network", "schedule", "preconditioning", "weight", "times")(_known)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steerable(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("symmetry") is not None and "network" not in values:
+            return {**values, "network": STEERABLE}
+        return values
+
+    @field_validator("symmetry")
+    @classmethod
+    def _needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        network = info.data.get("network")
+        if value is not None and network not in (None, STEERABLE):
+            raise ValueError(f"should not go with model.network={network}, which keeps none: leave one of the two out")
+        if value is None and network == STEERABLE:
+            raise ValueError(f"should be a group, as C4, because model.network is {STEERABLE}: give one")
+        return value
+
+    @field_validator("fields", "frequency")
+    @classmethod
+    def _of_a_group(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("symmetry", "") is None:
+            raise ValueError("should be left out where there is no symmetry, or go with one: symmetry=SO2")
+        return value
 
 
 class SamplingConfig(Section):

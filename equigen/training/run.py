@@ -11,6 +11,8 @@ from torch import nn
 
 from equigen import store
 from equigen.data.dataset import DataSet
+from equigen.networks.acting import action_of
+from equigen.symmetry.image_action import ImageAction
 from equigen.training.build import build_model, completed, load_data, located
 from equigen.training.callbacks import Callback, SampleGrid
 from equigen.training.classifiers import build_classifier, completed_classifier, load_labelled
@@ -20,6 +22,7 @@ from equigen.training.engine import pinned_threads
 from equigen.training.errors import ConfigError, RunFolderError
 from equigen.training.files import one_sentence
 from equigen.training.folder import begin, circumstances, recorded, require_free, require_same
+from equigen.training.symmetric import promise
 from equigen.training.trainer import Trainer
 from equigen.training.validation import MOST
 
@@ -78,6 +81,7 @@ def _train(
     if resume:
         _require_same_data(folder, marks)
     config, model = _built(config, training)
+    promised = promise(model)
     callbacks = [SampleGrid(), *callbacks] if config.task == "generate" else callbacks
     trainer = Trainer(
         model,
@@ -92,7 +96,10 @@ def _train(
     if not resume:
         cost = _cost(trainer)
         if trainer.engine.writes:
-            begin(folder, config.resolved(), marks, command, cost.to_dict())
+            symmetry = None if promised is None else promised.to_dict()
+            begin(folder, config.resolved(), marks, command, cost.to_dict(), symmetry)
+        if promised is not None:
+            trainer.notice(promised.sentence())
         trainer.notice(cost.sentence(config.steps))
     if resume and (other := _other_version(folder)):
         trainer.notice(other)
@@ -114,8 +121,20 @@ def _built(config: TrainConfig, training: DataSet) -> tuple[TrainConfig, nn.Modu
     if config.task == "classify":
         classifier = completed_classifier(config.classifier, training)
         return config.model_copy(update={"classifier": classifier}), build_classifier(classifier, training, config.seed)
-    model = completed(config.model, training)
-    return config.model_copy(update={"model": model}), build_model(model, training, config.seed)
+    filled = completed(config.model, training)
+    model = build_model(filled, training, config.seed)
+    _require_unposed(config, model)
+    return config.model_copy(update={"model": filled}), model
+
+
+def _require_unposed(config: TrainConfig, model: nn.Module) -> None:
+    """Refuse poses of images whose channels turn with them: a pose moves pixels and mixes no channels."""
+    action = action_of(model)
+    if config.data.pose != "none" and isinstance(action, ImageAction) and action.channels is not None:
+        raise ConfigError(
+            f"pose is {config.data.pose!r} and model.fields {config.model.fields!r}, but a pose moves pixels and "
+            "leaves vectors as they are: leave pose (--pose) out, or give data in poses."
+        )
 
 
 def _require_enough(config: TrainConfig, world: int) -> None:

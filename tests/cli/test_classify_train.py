@@ -109,7 +109,6 @@ def test_another_configuration_is_refused_on_the_way(equigen, classified, words,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["digits", "--symmetry", "C4"], "--task classify"),
         (["digits", "--augment", "rotations"], "--task classify"),
         (["digits", "--task", "clasify"], "classify"),
         (["digits", "--task", "classify", "--symmetry", "SO(2)"], "did you mean 'SO2'?"),

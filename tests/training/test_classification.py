@@ -104,7 +104,7 @@ def test_a_classification_reads_labels_however_its_data_are_named(data):
     ("values", "words"),
     [
         ({"task": "clasify"}, ["task='clasify'", "'classify'"]),
-        ({"classifier": {"symmetry": "C4"}}, ["task=classify for now", "--task classify"]),
+        ({"classifier": {"symmetry": "C4"}}, ["task=classify", "--task classify"]),
         ({"task": "classify", "model": {"blocks": 2}}, ["model=", "task=generate", "leave it out"]),
         ({"task": "classify", "sampling": {"steps": 2}}, ["sampling=", "task=generate"]),
         ({"task": "classify", "recipe": "song"}, ["recipe='song'", "task=generate"]),

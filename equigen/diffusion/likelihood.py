@@ -120,7 +120,7 @@ def log_likelihood(
     t: float | None = None,
     item: Tensor | None = None,
     seed: int = 0,
-    probes: int | None = None,
+    probes: int | Tensor | None = None,
     tolerance: float = 1e-3,
 ) -> LogProb:
     """ln p_t of items, in the units of the denoiser.
@@ -132,14 +132,16 @@ def log_likelihood(
         t: time of the density; None: t_min.
         item: numbers of the items, which address their probes; None: 0, 1, ...
         seed: of the probes.
-        probes: for each item; 0: none, the trace is exact; None: 0 for items of up to 32 numbers, else 2.
+        probes: for each item; 0: none, the trace is exact; None: 0 for items of up to 32 numbers, else 2. Or the
+            probes themselves, (K, B, *shape) in the space: moved with the items they keep the estimate as it is.
         tolerance: largest error of the solver, in nats for each degree of freedom.
 
     Returns:
         The log densities with their errors.
 
     Raises:
-        ValueError: a negative number of probes, or a tolerance that the type of x does not resolve.
+        ValueError: a negative number of probes, probes that do not fit the items, or a tolerance that the type of x
+            does not resolve.
         ArithmeticError: the steps of an item collapse.
 
     Error: that of the probes, that of the solver, and the rounding of the denoiser, which 1 / sigma_min magnifies.
@@ -154,8 +156,7 @@ def log_likelihood(
         >>> bool((found.value - law.diffused(schedule, schedule.t_min).log_prob(x)).abs().item() < 2e-3)
         True
     """
-    if probes is not None and probes < 0:
-        raise ValueError(f"probes is {probes}, but must be 0 (an exact trace) or more: probes=2.")
+    _require_probes(probes, x)
     least = 1000.0 * torch.finfo(x.dtype).eps
     if not tolerance >= least:
         raise ValueError(
@@ -163,9 +164,10 @@ def log_likelihood(
             "tolerance=1e-3, or float64 items."
         )
     item = torch.arange(len(x)) if item is None else item
-    count = (0 if x[:1].numel() <= _EXACT else _PROBES) if probes is None else probes
     flow = _Flow(denoiser, x, denoiser.schedule.t_min if t is None else t, prior)
-    if count:
+    if isinstance(probes, Tensor):
+        count, flow.probes = len(probes), probes.to(x)
+    elif count := (0 if x[:1].numel() <= _EXACT else _PROBES) if probes is None else probes:
         flow.probes = rademacher(denoiser.space, count, seed=seed, item=item, dtype=x.dtype, device=x.device)
     rows, step = torch.arange(len(x), device=x.device), _FINER * tolerance
     each, evaluations = flow.solve(rows, step)
@@ -181,6 +183,17 @@ def log_likelihood(
         rows = rows[error[rows] > tolerance * flow.free[rows]]
     spread = each.std(1) / count**0.5 if count > 1 else torch.full_like(error, torch.nan if count else 0.0)
     return LogProb(each.mean(1), spread, error, evaluations)
+
+
+def _require_probes(probes: int | Tensor | None, x: Tensor) -> None:
+    if isinstance(probes, Tensor):
+        if not len(probes) or probes.shape[1:] != x.shape:
+            raise ValueError(
+                f"probes has shape {tuple(probes.shape)}, but one probe or more are needed for items of shape "
+                f"{tuple(x.shape)}: (K, {', '.join(map(str, x.shape))}), such as those of rademacher(space, K, ...)."
+            )
+    elif probes is not None and probes < 0:
+        raise ValueError(f"probes is {probes}, but must be 0 (an exact trace) or more: probes=2.")
 
 
 class _Flow:

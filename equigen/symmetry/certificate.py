@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from equigen.symmetry.columns import aligned, number
+
 __all__ = ["LEAST_CONTRAST", "Certificate", "CertifiedElement", "CertifiedLayer", "Claim"]
 
 LEAST_CONTRAST = 1e-6
@@ -222,17 +224,17 @@ def _lines(found: Certificate) -> Iterator[str]:
     )
     if found.claims:
         yield ""
-        yield from _aligned(list(_claim_rows(found.claims)))
+        yield from aligned(list(_claim_rows(found.claims)))
     if found.layers:
         yield ""
-        yield from _aligned(list(_layer_rows(found.layers)))
+        yield from aligned(list(_layer_rows(found.layers)))
     yield ""
     rows = [("element", "float64", "floor", "verdict", "float32", "verdict")]
     for one in found.elements:
         name = f"{one.angle:.4g} degrees" + (", flipped" if one.flipped else "")
-        numbers = (f"{one.error:.2g}", _number(None if one.on_grid else one.floor))
-        rows.append((name, *numbers, one.verdict, _number(one.single), one.single_verdict))
-    yield from _aligned(rows)
+        numbers = (f"{one.error:.2g}", number(None if one.on_grid else one.floor))
+        rows.append((name, *numbers, one.verdict, number(one.single), one.single_verdict))
+    yield from aligned(rows)
 
 
 def _claim_rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
@@ -245,17 +247,7 @@ def _claim_rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
 def _layer_rows(layers: Sequence[CertifiedLayer]) -> Iterator[tuple[str, ...]]:
     yield ("layer", "kind", "pixels", "group", "planned", "error on the grid", "verdict", "between", "floor there")
     for layer in layers:
-        numbers = [_number(value) for value in (layer.error, layer.between, layer.floor)]
+        numbers = [number(value) for value in (layer.error, layer.between, layer.floor)]
         size = f"{layer.size[0]} x {layer.size[1]}"
         planned = _PLANNED[layer.planned] + (f" ({layer.reason})" if layer.reason else "")
         yield (layer.name, layer.kind, size, layer.group, planned, numbers[0], layer.verdict, *numbers[1:])
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

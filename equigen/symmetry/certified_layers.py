@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,23 @@ __all__ = ["certified_layers", "error_between"]
 _BETWEEN = 3  # elements off the grid at which each layer is measured
 
 
-def certified_layers(network: nn.Module, group: PlaneGroup, x: Tensor) -> list[CertifiedLayer]:
+@dataclass(frozen=True)
+class _Given:
+    """What a layer is given: a map, and the rest."""
+
+    x: Tensor
+    rest: tuple[Any, ...]
+    named: dict[str, Any]
+
+    @property
+    def maps(self) -> int:
+        """How many maps are in it."""
+        return 1 + sum(isinstance(one, Tensor) and one.ndim == 4 for one in (*self.rest, *self.named.values()))
+
+
+def certified_layers(
+    network: nn.Module, group: PlaneGroup, x: Tensor, arguments: tuple[Any, ...] = ()
+) -> list[CertifiedLayer]:
     """Every steerable layer on what it is given, and the other layers that are not planned to be exact.
 
     A layer is held to the group that its results follow, whatever the end of the network follows: before a part of the
@@ -34,9 +50,11 @@ def certified_layers(network: nn.Module, group: PlaneGroup, x: Tensor) -> list[C
         network: in evaluation mode.
         group: that the whole is asked for; layers that follow less say so.
         x: images (B, C, H, W), float64 as the network.
+        arguments: what the network takes after the images, numbers of the items that no motion changes.
 
     Returns:
-        In the order in which they run. Nothing is measured of layers without fields, as those of torch are.
+        In the order in which they run. Nothing is measured of layers without fields, as those of torch are, nor of
+        those that take several maps.
 
     Example:
         >>> from equigen.groups.plane_groups import Cyclic
@@ -47,8 +65,9 @@ def certified_layers(network: nn.Module, group: PlaneGroup, x: Tensor) -> list[C
         >>> [(layer.kind, layer.verdict) for layer in certified_layers(network, Cyclic(4), x)]
         [('AveragePool', 'exact'), ('MaxPool2d', 'not measured'), ('AveragePool', 'exact')]
     """
-    planned = plan(network, (x.shape[2], x.shape[3]), channels=x.shape[1]).layers
-    given = iter(_inputs(network, planned, x))
+    fixed = tuple(value[:2] if isinstance(value, Tensor) and value.ndim else value for value in arguments)
+    planned = plan(network, (x.shape[2], x.shape[3]), channels=x.shape[1], arguments=fixed).layers
+    given = _inputs(network, planned, (x, *arguments))
     modules, found = dict(network.named_modules()), []
     for layer in planned:
         module = modules.get(layer.name)
@@ -95,18 +114,18 @@ def error_between(
     return equivariance_error(function, x, before, after, elements)
 
 
-def _inputs(network: nn.Module, planned: tuple[PlannedLayer, ...], x: Tensor) -> Iterator[Tensor]:
+def _inputs(network: nn.Module, planned: tuple[PlannedLayer, ...], arguments: tuple[Any, ...]) -> Iterator[_Given]:
     """What each call of a steerable layer is given, in their order."""
     modules = dict(network.named_modules())
-    inputs: list[Tensor] = []
+    inputs: list[_Given] = []
 
-    def note(_: nn.Module, given: tuple[Any, ...]) -> None:
-        inputs.append(given[0])
+    def note(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        inputs.append(_Given(given[0], given[1:], named))
 
     called = {layer.name for layer in planned if isinstance(modules.get(layer.name), SteerableModule)}
-    hooks = [modules[name].register_forward_pre_hook(note) for name in called]
+    hooks = [modules[name].register_forward_pre_hook(note, with_kwargs=True) for name in called]
     try:
-        network(x)
+        network(*arguments)
     finally:
         for hook in hooks:
             hook.remove()
@@ -128,18 +147,25 @@ def _row(planned: PlannedLayer, group: PlaneGroup) -> CertifiedLayer:
     )
 
 
-def _measured(planned: PlannedLayer, module: SteerableModule, x: Tensor, group: PlaneGroup) -> CertifiedLayer:
+def _measured(planned: PlannedLayer, module: SteerableModule, given: _Given, group: PlaneGroup) -> CertifiedLayer:
     own, types = module.out_type.group, (module.in_type, module.out_type)
     row, inside = _row(planned, own), own.on_grid()
     if not own.has_subgroup(group):
         row = replace(row, reason=row.reason or f"its fields follow {own.name}, of which {group.name} is no part")
     if inside.order == 1:
         return replace(row, reason=row.reason or f"no motion of the grid but the identity is in {own.name}")
-    if not bool(module(x).any()):
+    if given.maps > 1:
+        return replace(row, reason=row.reason or f"it takes {given.maps} maps, which would all have to move")
+    x = given.x
+
+    def function(x: Tensor) -> Tensor:
+        return module(x, *given.rest, **given.named)
+
+    if not bool(function(x).any()):
         return replace(row, reason=row.reason or "it gives zeros only")
-    grid = equivariance_error(module, x, ImageAction(inside, types[0]), ImageAction(inside, types[1]))
+    grid = equivariance_error(function, x, ImageAction(inside, types[0]), ImageAction(inside, types[1]))
     row = replace(row, error=grid.largest, verdict=grid.verdict)
-    between = error_between(module, x, own, types, _BETWEEN)
+    between = error_between(function, x, own, types, _BETWEEN)
     if between is None:
         return row
     return replace(row, between=between.largest, floor=float(between.floor.max()))

@@ -25,18 +25,22 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
+from equigen.diffusion.model import DiffusionModel
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import require_plane_group
-from equigen.symmetry.action import TrivialAction
+from equigen.symmetry.action import Action, TrivialAction
 from equigen.symmetry.certificate import LEAST_CONTRAST, Certificate, CertifiedElement, CertifiedLayer, Claim
 from equigen.symmetry.certified_layers import certified_layers, error_between
 from equigen.symmetry.elements import elements_of
 from equigen.symmetry.error import EquivarianceError, equivariance_error, rounding
 from equigen.symmetry.image_action import ImageAction
+from equigen.symmetry.theorem.certificate import ModelCertificate
+from equigen.symmetry.theorem.certifying import certify_model
 
 __all__ = ["certify"]
 
@@ -46,23 +50,30 @@ _MOVED = 1e-3  # images that a motion changes by less are their own
 _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
+@overload
+def certify(network: DiffusionModel, group: PlaneGroup | Action, x: Tensor | None = None) -> ModelCertificate: ...
+@overload
+def certify(network: nn.Module, group: PlaneGroup | Action, x: Tensor | None = None) -> Certificate: ...
+
+
 @torch.no_grad()
-def certify(network: nn.Module, group: PlaneGroup, x: Tensor) -> Certificate:
-    """Measure what of a group's invariance a network keeps, layer by layer and as a whole.
+def certify(network: nn.Module, group: PlaneGroup | Action, x: Tensor | None = None) -> Certificate | ModelCertificate:
+    """Measure what of a group's symmetry a network or a model keeps: a classifier's invariance, a model's theorem.
 
     Args:
-        network: maps images (B, C, H, W) to what the group leaves alone, (B, ...), such as logits. A copy in evaluation
-            mode on the processor is measured; the network stays as it is.
-        group: that is to leave the results alone; where the network gives up a part of its group, the rest.
+        network: maps images (B, C, H, W) to what the group leaves alone, (B, ...), such as logits; or a
+            `DiffusionModel`. A copy in evaluation mode on the processor is measured; it stays as it is.
+        group: that is to leave the results alone; where the network gives up a part of its group, the rest. For a model
+            a group of the plane moves images, and any other action can be given, such as `PointsAction(Cyclic(4))`.
         x: images (B, C, H, W), two or more that differ, in the units of the network; real ones, since on blank ones
-            everything commutes.
+            everything commutes. For a model items in data units; None: it draws them.
 
     Returns:
         Claims about the whole in both precisions, about the layers, and about elements off the grid, as far as the
-        group has such elements; see the module.
+        group has such elements; see the module. For a model its premises, one by one: see `certify_model`.
 
     Raises:
-        TypeError: no group of the plane.
+        TypeError: no group of the plane, or, for a network, an action.
         ValueError: fewer than two images, images that a motion of the grid leaves as they are, or a network whose
             results are zero, not finite, or others a second time.
 
@@ -80,9 +91,13 @@ def certify(network: nn.Module, group: PlaneGroup, x: Tensor) -> Certificate:
         >>> certificate.holds, [layer.verdict for layer in certificate.layers]
         (True, ['exact', 'exact'])
     """
+    if isinstance(network, DiffusionModel):
+        return certify_model(network, group if isinstance(group, Action) else ImageAction(group), x)
     require_plane_group(group)
-    if x.ndim != 4 or len(x) < 2:
-        raise ValueError(f"x has shape {tuple(x.shape)}, but a certificate needs two images or more: (B, C, H, W).")
+    assert isinstance(group, PlaneGroup)
+    if x is None or x.ndim != 4 or len(x) < 2:
+        given = "not given" if x is None else f"of shape {tuple(x.shape)}"
+        raise ValueError(f"x is {given}, but a certificate of a network needs two images or more: (B, C, H, W).")
     with torch.random.fork_rng(devices=[]):
         return _certified(network, group, x)
 

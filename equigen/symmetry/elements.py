@@ -1,4 +1,4 @@
-"""The elements at which a symmetry is measured unless others are named."""
+"""The elements at which a symmetry is measured unless others are named, and how they are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from equigen.groups.group import Group
 from equigen.groups.plane import PlaneGroup
 
-__all__ = ["elements_of"]
+__all__ = ["elements_of", "written"]
 
 
 def elements_of(group: Group) -> Tensor:
@@ -37,3 +37,18 @@ def elements_of(group: Group) -> Tensor:
     angle = torch.cat((torch.arange(4, dtype=torch.float64) * (math.tau / 4), between))
     flips = range(1 + group.reflections)
     return torch.cat([torch.stack((angle, torch.full_like(angle, flip)), dim=-1) for flip in flips])
+
+
+def written(element: Tensor) -> str:
+    """An element of the plane as its angle in degrees, another as its numbers.
+
+    Example:
+        >>> from equigen.groups.plane_groups import Dihedral
+        >>> written(Dihedral(4).elements()[5]), written(torch.tensor([1, 0, 2]))
+        ('90 degrees, flipped', '[1, 0, 2]')
+    """
+    if not element.is_floating_point():
+        places = element.flatten().tolist()
+        return str(places) if len(places) <= 12 else f"[{', '.join(map(str, places[:10]))}, ...] ({len(places)} places)"
+    angle, flip = element.tolist()
+    return f"{math.degrees(angle):.4g} degrees" + (", flipped" if flip else "")

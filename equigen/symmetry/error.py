@@ -25,7 +25,6 @@ elements too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ import torch
 from torch import Tensor
 
 from equigen.symmetry.action import Action
-from equigen.symmetry.elements import elements_of
+from equigen.symmetry.elements import elements_of, written
 
 __all__ = ["EquivarianceError", "equivariance_error", "rounding"]
 
@@ -90,7 +89,7 @@ class EquivarianceError:
         lines = [f"{head} (exact up to {self.exact:g})", "  error    worst    floor    verdict        element"]
         rows = zip(self.error.tolist(), self.worst.tolist(), self.floor.tolist(), self.verdicts, strict=True)
         for element, (error, worst, floor, verdict) in zip(self.elements, rows, strict=True):
-            lines.append(f"  {error:<8.2g} {worst:<8.2g} {floor:<8.2g} {verdict:<14} {_written(element)}")
+            lines.append(f"  {error:<8.2g} {worst:<8.2g} {floor:<8.2g} {verdict:<14} {written(element)}")
         return "\n".join(lines)
 
 
@@ -209,12 +208,3 @@ def _norms(x: Tensor) -> Tensor:
 def _relative(apart: Tensor, size: Tensor) -> float:
     """Norms of items, taken together over the batch, relative to others."""
     return float(apart.norm() / size.norm())
-
-
-def _written(element: Tensor) -> str:
-    """An element of the plane as its angle in degrees, another as its numbers."""
-    if not element.is_floating_point():
-        places = element.flatten().tolist()
-        return str(places) if len(places) <= 12 else f"[{', '.join(map(str, places[:10]))}, ...] ({len(places)} places)"
-    angle, flip = element.tolist()
-    return f"{math.degrees(angle):.4g} degrees" + (", flipped" if flip else "")

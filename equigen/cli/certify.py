@@ -1,66 +1,78 @@
-"""`equigen certify RUN`: what of its symmetry a trained network keeps, layer by layer; exit code 1 if broken."""
+"""`equigen certify`: what of its symmetry a trained model, or any network, keeps; exit code 1 if it is broken."""
 
 from __future__ import annotations
 
-import json as json_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import Field
 
+from equigen.cli.foreign import is_foreign
 from equigen.cli.options import Debug, Json, legal
 from equigen.cli.outcome import Outcome
 from equigen.cli.progress import Progress
-from equigen.cli.runs import ClassifierRun, only_writer, open_classifier
+from equigen.cli.runs import only_writer
 from equigen.training.errors import ConfigError
-
-if TYPE_CHECKING:
-    from equigen.symmetry.certificate import Certificate
 
 __all__ = ["certify"]
 
-_Images = Annotated[int, Parameter(converter=legal(Annotated[int, Field(ge=2, le=512)]))]
+_Items = Annotated[int, Parameter(converter=legal(Annotated[int, Field(ge=2, le=512)]))]
 """A number of images, 2 to 512."""
 
 
-def certify(run: Path, /, *, images: _Images = 8, json: Json = False, debug: Debug = False) -> Outcome:
-    """Measure what of its symmetry a run's network keeps: every layer and the whole, on held-out images.
+def certify(
+    what: str,
+    /,
+    *,
+    group: str | None = None,
+    items: _Items = 8,
+    shape: str | None = None,
+    out: Path | None = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Measure what of its symmetry a run's model keeps, or a network of your own.
 
-    Quarter turns and flips of the network's group must change nothing but the last digits, in float64 and in float32;
-    other angles are told beside what interpolation costs. The exit code is 1 if what the group promises is broken, or
-    cannot be told, as where the network says the same of all images.
+    Of a model that generates each premise is tested alone: action, prior, noise, scale, denoiser, solver; then the
+    law of its samples, and its likelihood. Of a classifier, and of any other network, every layer and the whole are.
+    Quarter turns and flips must change nothing but the last digits, in float64 and in float32; other angles are told
+    beside what interpolation costs. The exit code is 1 if what is promised is broken, or cannot be told.
 
     Args:
-        run: The run folder; certificate.json is written there.
-        images: Held-out images, evenly spread over the split.
+        what: A run folder; or a network as PACKAGE.MODULE:NAME, found from the current folder, whose module is run.
+        group: Group of the plane that it is held to, as C4, D4, C8, SO2 or O2; a run's own if left out.
+        items: Held-out images of a run, evenly spread over the split; a model that generates takes 16 at most.
+        shape: Channels, rows and columns of the images that a network of your own takes, as 1,28,28.
+        out: Folder for certificate.json and certificate.html; left out: the run's own, or for other networks none.
     """
-    from equigen.training.files import write_whole
+    from equigen.cli.certified import certified_module, certified_run, write_certificate
 
-    with only_writer(run):
-        opened = open_classifier(run, "cpu")
-        with Progress(f"certify {run}", None, "stages") as progress:
-            progress.count("layers and angles")
-            found = _certified(opened, images)
-        write_whole(run / "certificate.json", json_.dumps(found.to_dict(), indent=1, allow_nan=False).encode())
-    return Outcome({"run": run, **found.to_dict()}, [str(found)], code=0 if found.holds else 1)
+    is_run = not is_foreign(what)
+    if is_run and shape is not None:
+        raise ConfigError(f"--shape {shape} is for a network named as PACKAGE.MODULE:NAME; a run knows its own.")
+    if not is_run and group is None:
+        raise ConfigError(f"{what} does not say which group it is to keep: name one, as in --group C4.")
+    place = Path(what) if is_run and out is None else out
+    locked = only_writer(Path(what), is_written=is_run and out is None)
+    with locked, Progress(f"certify {what}", None, "stages") as progress:
+        progress.count("premises, layers and elements")
+        if is_run:
+            found = certified_run(Path(what), group=group, items=items)
+        else:
+            found = certified_module(what, group or "", _shape(shape))
+        written = [] if place is None else write_certificate(found, place, what)
+    lines = [str(found), *([f"{written[-1]}: open it in a browser."] if written else [])]
+    named = {"run": what} if is_run else {"module": what}
+    return Outcome({**named, **found.to_dict(), "files": written}, lines, code=0 if found.holds else 1)
 
 
-def _certified(opened: ClassifierRun, images: int) -> Certificate:
-    """The certificate of a classifier on held-out images, under the group that is left at its end."""
-    import torch
-
-    from equigen.networks.steerable_classifier import SteerableClassifier
-    from equigen.symmetry.certifying import certify as measured
-    from equigen.training.classifiers import load_labelled
-
-    _, _, held_out = load_labelled(opened.config.data, opened.config.seed)
-    if len(held_out) < 2:
-        raise ConfigError(
-            "the run holds out one image, but a certificate needs two or more: train again with more images, as by a "
-            "larger --limit, or with a larger part held out, as by --set data.held_out=0.5."
-        )
-    some = torch.linspace(0, len(held_out) - 1, min(images, len(held_out))).long()
-    network = opened.model.network
-    assert isinstance(network, SteerableClassifier)
-    return measured(network, network.trunk.out_type.group, opened.model.scale.to_model(held_out.x[some].double()))
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    """Channels, rows and columns."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if len(words) != 3 or not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
+        raise ConfigError(f"--shape is {text!r}, but needs channels, rows and columns of one image: --shape 1,28,28.")
+    channels, height, width = map(int, words)
+    return channels, height, width

@@ -79,12 +79,12 @@ def test_what_is_asked_of_samples_is_refused(equigen, judged, asked):
 
 
 def test_a_certificate_is_told_and_written(equigen, judged):
-    done = equigen("certify", judged, "--images", "3")
+    done = equigen("certify", judged, "--items", "3")
     assert done.code == 0, done.err
     assert done.out.startswith("All that C4 promises on pixels (C4) is kept")
     found = Certificate.from_dict(json.loads((judged / "certificate.json").read_text()))
     assert found.images == 3
-    assert str(found) == done.out.rstrip("\n")
+    assert done.out == f"{found}\n{judged / 'certificate.html'}: open it in a browser.\n"
     report = equigen("report", judged)
     assert report.code == 0, report.err
     assert "All that C4 promises" in (judged / "report.html").read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def test_a_broken_network_ends_in_exit_code_1_and_its_layer_is_named(equigen, ju
 
     load = store.load
     monkeypatch.setattr(store, "load", planted)
-    done = equigen("certify", judged, "--images", "2", "--json")
+    done = equigen("certify", judged, "--items", "2", "--json")
     assert done.code == 1
     found = json.loads(done.out)
     assert found["holds"] is False
@@ -149,6 +149,6 @@ def test_what_cannot_be_classified_is_answered_with_words_of_the_command_line(eq
 
 @pytest.mark.parametrize("images", ["1", "0", "two"])
 def test_a_number_of_images_that_is_none_is_refused(equigen, judged, images):
-    done = equigen("certify", judged, "--images", images)
+    done = equigen("certify", judged, "--items", images)
     assert done.code == 2
     assert images in done.complaint

@@ -210,7 +210,7 @@ def error_by_element(found: Certificate) -> bytes:
     axes.set_ylim(_NOTHING / 3, 10)
     axes.set_xticks(range(0, 361, 45))
     axes.set_xlim(-8, 368)
-    dress(axes, "rotation (degrees, counterclockwise)", "relative error of the logits")
+    dress(axes, "rotation (degrees, counterclockwise)", "relative error of the results")
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=TEXT - 1)
     return png(figure)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from equigen.metrics.classification import ClassifierEvaluation
+from equigen.report.certificate_page import of_network
 from equigen.report.classification.figures import (
     accuracy_against_angle,
     confusion_matrix,
-    error_by_element,
     labelled_images,
     learning_curves,
     reliability,
@@ -40,7 +40,6 @@ from equigen.symmetry.certificate import Certificate
 __all__ = ["classification", "classifies"]
 
 _SHOWN = 64
-_PLANNED = {True: "exact", False: "broken", None: "not known"}
 
 
 def classifies(contents: Contents) -> bool:
@@ -183,42 +182,4 @@ def _angles(found: ClassifierEvaluation, pictures: Mapping[str, np.ndarray]) -> 
 
 def _certificate(found: Certificate) -> Iterator[Block]:
     yield from certified(found)
-    if any(one.angle or one.flipped for one in found.elements):
-        caption = "Dotted: what rounding may do in float32 and in float64; an error of exactly 0 stands at the foot."
-        if not all(one.on_grid for one in found.elements):
-            caption += " Dashed: twice what interpolating the images costs; below it nothing can be told."
-        yield drawn_picture(error_by_element(found), "error under each element of the group", caption)
-    claims = [
-        [one.statement, "yes" if one.promised else "no", f"{one.measured:.2g}", f"{one.bound:.2g}", one.verdict]
-        for one in found.claims
-    ]
-    if claims:
-        yield Table(["claim", "promised", "largest error", "holds up to", "verdict"], claims, words=(0, 1, 4))
-    if found.layers:
-        yield _layers(found)
-
-
-def _layers(found: Certificate) -> Table:
-    """Every layer by itself; columns that say nothing are left out."""
-
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.1g}"
-
-    between = any(one.between is not None for one in found.layers)
-    planned = not all(one.planned for one in found.layers)
-    heading = ["layer", "kind", "pixels", "group", *(["planned"] if planned else []), "error on the grid", "verdict"]
-    rows = []
-    for one in found.layers:
-        why = [_PLANNED[one.planned] + (f": {one.reason}" if one.reason else "")] if planned else []
-        size = f"{one.size[0]} x {one.size[1]}"
-        rows.append([one.name, one.kind, size, one.group, *why, number(one.error), one.verdict])
-        rows[-1] += [number(one.between), number(one.floor)] if between else []
-    caption = (
-        "Every steerable layer by itself, on what it is given when the network is given the images, under its own "
-        "group and in float64. "
-        + ("Planned: whether its settings make it exact on the grid." if planned else "All are planned to be exact.")
-    )
-    if between:
-        heading += ["between", "floor"]
-        caption += " Between: its error at other angles, beside the floor of what interpolation costs there."
-    return Table(heading, rows, caption, words=(0, 1, 2, 3, 4, 6) if planned else (0, 1, 2, 3, 5))
+    yield from of_network(found)

@@ -1,0 +1,248 @@
+"""The page of the lab symmetry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from equigen.labs.lab import Conclusion
+from equigen.labs.symmetry import figures
+from equigen.labs.symmetry.answering import Told
+from equigen.labs.symmetry.findings import Found
+from equigen.labs.symmetry.learning import KINDS
+from equigen.labs.symmetry.theorem_chapters import (
+    augmentation_chapter,
+    linear_chapter,
+    proof_chapter,
+    question_chapter,
+)
+from equigen.report.document import Chapter, Formula, Table
+
+__all__ = ["chapters"]
+
+
+def chapters(found: Found, conclusions: Sequence[Conclusion], seed: int) -> list[Chapter]:
+    """All chapters, each with what its numbers decide at its end.
+
+    Args:
+        found: by the lab.
+        conclusions: about it.
+        seed: of the lab.
+    """
+    told = Told(conclusions)
+    return [
+        question_chapter(found),
+        proof_chapter(),
+        linear_chapter(found, told),
+        augmentation_chapter(found, told),
+        _laws(found, told),
+        _paths(found, told, seed),
+        _starts(found, told, seed),
+        _breaking(found, told),
+        _risk(found, told),
+        _networks(found, told),
+        _limits(),
+    ]
+
+
+def _laws(found: Found, told: Told) -> Chapter:
+    rows = [
+        [
+            one.name,
+            f"{one.wrong:.3g}",
+            f"{one.p_value:.3g}",
+            f"{100 * one.detectable:.3g} %",
+            f"{one.sector_p_value:.2g}",
+        ]
+        for one in found.tested
+    ]
+    return Chapter(
+        "A test of the law",
+        [
+            "Networks that are not linear have no law in closed form, but samples. If a law is invariant, each sample "
+            "may be moved by an element of its own, and the set is as likely as before. So a statistic of the "
+            "samples is compared with the same statistic of sets that are moved at random; the share of those that "
+            "exceed it is a p-value, exact at any number of samples (Chiu and Bloem-Reddy 2023). The statistic is the "
+            "maximum mean discrepancy with the distance as its kernel.",
+            "A whole path is tested as one item, the group acting on all its iterates at once; if the law of paths is "
+            "invariant, so is that of every iterate. The iterates are tested one by one as well. What is left of an "
+            "asymmetry by a good network is less than some hundred samples show. So the last iterates of many more "
+            "are asked for their pose alone: D4 takes any one of the eight sectors of 45 degrees to the others, and "
+            "under an invariant law the counts are those of a fair die.",
+            figures.tests(
+                found,
+                "Left, p-values of iterates on the way from noise to the samples, each tested alone. An invariant law lies "
+                "below the dashed line, .05, in one case of twenty. Right, how many of "
+                f"{sum(found.tested[0].sectors):,} samples lie in each sector; between the dashed lines lie even "
+                "shares in 19 cases of 20.",
+            ),
+            Table(
+                ["score", "loss above the least", "p-value of paths", "detectable", "p-value of poses"], rows,
+                "The loss of the score above the least possible, relative to that (the best linear score has "
+                f"{found.linear:.3g}); the p-value of whole paths; the smallest share of paths in one pose that this "
+                "test finds in eight sets of ten; and the p-value of the counts in the sectors.",
+            ),
+            told.some(
+                "averaged, is a worse score", "its paths pass the test", "exact score pass it",
+                "augmented network has less than half", "fall on all sectors alike", "samples of the augmented network do not",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _paths(found: Found, told: Told, seed: int) -> Chapter:
+    rows = [[one.denoiser, one.solver, f"{one.largest:.1e}", f"{one.prior_only:.1e}"] for one in found.turned]
+    return Chapter(
+        "Turn the noise, and watch the path turn",
+        [
+            "The law says nothing of a path. The proof does: begin at $g x_T$, give every step $g z_k$, and the path "
+            "is turned. No samples are needed to see this, one suffices, and the answer is exact to rounding: it "
+            "is how this library certifies a sampler.",
+            figures.paths(
+                found, seed,
+                "One path (orange) in the plane and those from its start in the seven other poses, on the grey lines "
+                "that they should take: with the noise moved as well; with the noise left as it was; and under the "
+                "augmented score, all moved. With the noise left as it was all paths end where it leads them.",
+            ),
+            Table(
+                ["score", "solver", "prior and noise", "prior only"], rows,
+                "The largest relative distance, over the group and along the path, from the path turned; in the last "
+                "column only the prior is turned, at the end of the path. Solvers without noise do not care.",
+                words=(0, 1),
+            ),
+            told.some("every path turns with prior and noise", "only the prior is turned",
+                      "no path of the augmented network"),
+        ],
+    )  # fmt: skip
+
+
+def _starts(found: Found, told: Told, seed: int) -> Chapter:
+    rows = [[one.denoiser, one.solver, one.noise, f"{one.largest:.1e}", f"{one.off[-1]:.1e}"] for one in found.kept]
+    return Chapter(
+        "A symmetric start",
+        [
+            "The first axis is a mirror line of D4, and a point on it is its own mirror image. A map that commutes "
+            "with the mirror leaves it on the line: $\\Phi(x) = \\Phi(m x) = m\\,\\Phi(x)$. So a probability flow "
+            "that commutes draws no item without symmetry from a start that has one. Almost no start has one, so that "
+            "this costs nothing; but whoever begins at $x_T = 0$, or at a start made symmetric, should know.",
+            figures.mirror_line(
+                found, seed,
+                "Two hundred points that begin on the mirror line: at the end of the flow of a score that commutes, "
+                "with noise, and at the end of the flow of the augmented score.",
+            ),
+            Table(
+                ["score", "solver", "noise", "largest", "at the end"], rows,
+                "Distance from the line over that from the middle, root mean square.", words=(0, 1, 2),
+            ),
+            told.some("symmetric start stays symmetric", "noise breaks the symmetry of a start",
+                      "augmented network breaks it without noise"),
+        ],
+    )  # fmt: skip
+
+
+def _breaking(found: Found, told: Told) -> Chapter:
+    rows = [
+        [one.name, f"{one.quarters:.1e}", f"{one.eighths:.1e}", f"{one.p_value:.3g}", f"{one.company:.1e}"]
+        for one in found.broken
+    ]
+    return Chapter(
+        "What breaks it",
+        [
+            "The same sampler with the exact score of a law in the plane under the eight rotations of C8, and one "
+            "premise broken at a time. Both ways of looking are taken: the path, with all normals turned, by quarters "
+            "and by odd eighths of a turn; and the test of the samples' law. Beside them, whether an item comes out "
+            "as it does alone.",
+            Table(
+                ["change", "quarter turns", "eighths", "p-value", "alone"], rows,
+                "Largest relative error of the path; p-value of the samples' law; largest relative change of an item "
+                "that is drawn alone instead of with others.",
+            ),
+            "The path shows each of them. The law need not: noise that is isotropic washes out what a prior was, and a "
+            "step that knows a direction may change the law by less than some hundred samples tell.",
+            "Clamping each coordinate is a rule about axes. Matrices that permute axes or change signs commute "
+            "with it, as quarter turns of the plane do and as they do on the pixels of an image, where clamping values "
+            "is harmless; a turn by 45 degrees does not. A corrector that measures its step over the batch is built of "
+            "norms, which are invariants: no test of symmetry can see it, and it needs a check of its own.",
+            told.some(
+                "know a direction each break", "fail the test of an invariant law", "commute with quarter turns",
+                "break eighths of a turn", "clamped lengths, and correctors", "shared by the batch",
+                "as if it were alone",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _risk(found: Found, told: Told) -> Chapter:
+    rows = [
+        [one.name, f"{noise:g}", f"{loss:.4f}", f"{mean:.4f}", f"{rest:.4f}"]
+        for one in found.recovered
+        for noise, loss, mean, rest in zip(one.noise, one.loss, one.symmetrised, one.recoverable, strict=True)
+    ]
+    marks = [[one.name, f"{one.mismatch:.1e}", f"{one.fresh:.1e}"] for one in found.recovered]
+    return Chapter(
+        "The loss that is recoverable for certain",
+        [
+            "Let $Q D(x) = \\mathrm{mean}_g\\,g^{-1} D(g x)$ be the average over the group. On pairs of an item and "
+            "its noise that come in all poses, $(g x_0, g z)$, $Q$ is an orthogonal projection, and $D - Q D$ is "
+            "orthogonal to all that commutes, $Q D$ and the target $x_0$ among it. Hence (Elesedy and Zaidi 2021)",
+            Formula(r"L(D) = L(Q D) + \mathrm{E}\,\| D - Q D \|^2"),
+            "The last term is a loss that averaging takes away, whatever the data are; it can be measured on any "
+            "model, without knowing the law. Here it is on the images of the next chapter:",
+            Table(
+                ["network", "noise", "loss", "of its average", "recoverable"], rows,
+                "Mean squared errors over that of the best linear denoiser, at four noise levels.",
+            ),
+            Table(
+                ["network", "mismatch", "with noise of its own for each pose"], marks,
+                "$|L(D) - L(Q D) - \\mathrm{E}\\,\\| D - Q D \\|^2| / L(D)$, the largest over noise levels.",
+            ),
+            told.some("plus the distance to it", "own for each pose", "some loss is recoverable"),
+        ],
+    )  # fmt: skip
+
+
+def _networks(found: Found, told: Told) -> Chapter:
+    rows = []
+    for one in found.learned:
+        mean, error = one.mean
+        doubt = f" ± {error:.3f}" if error == error else ""
+        rows.append([one.kind, str(one.items), f"{one.work:,}", f"{mean:.3f}{doubt}", f"{max(one.asymmetry):.1e}"])
+    return Chapter(
+        "Networks against the exact score",
+        [
+            "Images of 8 x 8 pixels from a law whose exact denoiser is known: normal clouds about forty digits in "
+            "four poses. Four networks, all made of one perceptron: plain; augmented, each image in a fresh pose "
+            "each time; the same with four times the steps; and equivariant, the average of the perceptron over the "
+            "four turns, trained as such, which evaluates it four times in a step. Equal work is what the last two "
+            "have in common. On the test images the loss of each is its distance from the exact denoiser, plus a "
+            "floor that none can beat.",
+            figures.errors_of_networks(
+                found,
+                "Left, the loss above the least possible, relative to that, with two standard errors over trainings; "
+                "right, the largest $\\|D(g x) - g D(x)\\| / \\|D(x)\\|$.",
+            ),
+            Table(
+                ["network", "images", "evaluations", "loss above the least", "asymmetry"], rows,
+                "Evaluations of the perceptron in training, in images; the loss ± a standard error.",
+            ),
+            told.some(*(f"the {kind} network is farther" for kind in KINDS[:3]), "alike after equal work"),
+            told.some("equivariant networks commute", "no augmented network does"),
+            "An average that is taken only after training is free of the symmetry's error, too, and gains what the "
+            "chapter above calls recoverable.",
+        ],
+    )  # fmt: skip
+
+
+def _limits() -> Chapter:
+    return Chapter(
+        "What is not shown here",
+        [
+            "The theorem goes one way. A law can be invariant under a sampler that breaks a premise: a random element "
+            "of the group at each step has no path that turns, and an invariant law nonetheless. A test of a law, in "
+            "turn, can only reject: what it does not see at this number of samples may be there, and the table "
+            "names the smallest violation that it would have seen.",
+            "On a grid of pixels only quarter turns and mirrors are orthogonal matrices that permute pixels. Other "
+            "rotations interpolate, and every statement about them holds beside the error of the interpolation. And "
+            "whether data are invariant is a question for the data: a symmetric model of data that have an up "
+            "draws them upside down.",
+        ],
+    )

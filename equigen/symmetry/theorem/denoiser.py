@@ -37,7 +37,7 @@ from equigen.symmetry.theorem.probes import ProbedElements, between_error, in_ba
 __all__ = ["CertifiedDenoiser", "certified_denoiser", "level_times"]
 
 _NAMED = 4  # layers that a claim names
-_MIDDLE, _LEVELS, _LOW, _HIGH = 4, 8, 0.02, 20.0  # relative noise, in standard deviations of the data
+_MIDDLE, _LEVELS = 4, 8
 _SLACK = 4.0  # rounding of moved data may be so much larger than that of the data themselves
 _MOST, _MOST_SINGLE, _LEAST_SINGLE = 1e-9, 1e-3, 1e-6
 _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
@@ -101,16 +101,15 @@ def certified_denoiser(
 
 
 def level_times(model: DiffusionModel) -> Tensor:
-    """The times of eight noise levels, spread evenly in their logarithm from .02 to 20 standard deviations of the data.
+    """The times of eight noise levels, spread evenly in their logarithm over all that the model's schedule has.
 
     Example:
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic
         >>> from equigen.spaces import Euclidean
         >>> level_times(DiffusionModel(Euclidean(2), Gaussian(torch.zeros(2), Isotropic(1.0)).denoiser(EDM())))[:2]
-        tensor([0.0200, 0.0537], dtype=torch.float64)
+        tensor([0.0020, 0.0091], dtype=torch.float64)
     """
-    std = float(model.data_std) or 1.0
-    return noise_levels(model.denoiser.schedule, _LEVELS, _LOW * std, _HIGH * std)[1]
+    return noise_levels(model.denoiser.schedule, _LEVELS, 0.0, torch.inf)[1]
 
 
 class _Probes:

@@ -139,9 +139,10 @@ def test_between_the_grid_a_round_filter_is_at_the_floor_and_a_square_one_is_not
     assert verdicts(control)[1:] == ["exact", "exact", "broken"]
 
 
-def test_levels_are_those_of_the_data():
+def test_levels_reach_from_one_end_of_the_schedule_to_the_other():
     model = by_function(torch.zeros_like)
-    model.data_std = 2.0
-    assert level_times(model)[[0, -1]].tolist() == pytest.approx([0.04, 40.0])
+    schedule = model.denoiser.schedule
+    assert level_times(model)[[0, -1]].tolist() == pytest.approx([schedule.t_min, schedule.t_max])
     found = certified(model)
-    assert [round(one.noise, 3) for one in found.levels[::3]][:2] == [0.04, 0.107]
+    ratios = [b.noise / a.noise for a, b in zip(found.levels[:-3:3], found.levels[3::3], strict=True)]
+    assert ratios == pytest.approx([(schedule.t_max / schedule.t_min) ** (1 / 7)] * 7)

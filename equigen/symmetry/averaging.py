@@ -75,6 +75,9 @@ def averaged(
     Returns:
         (B, ...).
 
+    Raises:
+        TypeError: results that are no tensor.
+
     Error: rounding, where the actions interpolate nothing; else what interpolation loses.
 
     Example:
@@ -88,7 +91,13 @@ def averaged(
     """
     total = None
     for g in elements:
-        one = action_out.back(g, function(action_in(g, x)))
+        given = function(action_in(g, x))
+        if not isinstance(given, Tensor):
+            raise TypeError(
+                f"the function gives a {type(given).__name__}, but an average is over tensors: wrap it in a module "
+                "that returns one of them."
+            )
+        one = action_out.back(g, given)
         total = one if total is None else total + one
     assert total is not None
     return total / len(elements)

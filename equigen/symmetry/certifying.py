@@ -51,7 +51,9 @@ _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
 @overload
-def certify(network: DiffusionModel, group: PlaneGroup | Action, x: Tensor | None = None) -> ModelCertificate: ...
+def certify(  # pyright: ignore[reportOverlappingOverload] - a model is a module, too
+    network: DiffusionModel, group: PlaneGroup | Action, x: Tensor | None = None
+) -> ModelCertificate: ...
 @overload
 def certify(network: nn.Module, group: PlaneGroup | Action, x: Tensor | None = None) -> Certificate: ...
 

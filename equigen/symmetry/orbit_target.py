@@ -21,6 +21,7 @@ from equigen.diffusion.loss import Target
 from equigen.spaces.space import BoundSpace
 from equigen.symmetry.action import Action
 from equigen.symmetry.averaging import averaging_elements
+from equigen.symmetry.symmetrised import require_alike
 
 __all__ = ["OrbitTarget"]
 
@@ -52,7 +53,12 @@ class OrbitTarget(Target):
     action: Action
 
     def __call__(self, x_0: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor, space: BoundSpace) -> Tensor:
-        """The weighted mean of the poses of x_0."""
+        """The weighted mean of the poses of x_0.
+
+        Raises:
+            ValueError: items with structures of their own.
+        """
+        require_alike(space)
         poses = torch.stack([self.action(g, x_0) for g in averaging_elements(self.action.group)])
         apart = x_t - per_item(alpha, x_0) * poses
         distance = torch.stack([space.inner(one, one) for one in apart])

@@ -26,7 +26,7 @@ from equigen.random import Stream
 from equigen.spaces.space import BoundSpace
 from equigen.symmetry.action import Action
 from equigen.symmetry.averaging import averaging_elements
-from equigen.symmetry.symmetrised import Symmetrised
+from equigen.symmetry.symmetrised import Symmetrised, require_alike, require_no_structure
 
 __all__ = ["RecoverableLoss", "recoverable_loss"]
 
@@ -106,9 +106,8 @@ def recoverable_loss(
     Args:
         denoiser: any; it may be bound to the items already.
         x_0: clean items (B, *shape), in the units of the denoiser.
-        action: on them, isometric; of an infinite group 16 rotations count, and they must not interpolate for the
-            identity to hold.
-        space: bound to the batch; its noise must commute with the action.
+        action: on them, isometric; of an infinite group 16 rotations count. None may interpolate.
+        space: bound to the batch, without a structure; its noise must commute with the action.
         seed: of the noise.
         times: (L,).
         condition: named tensors (B, ...) of the items, structure not among them.
@@ -118,7 +117,7 @@ def recoverable_loss(
         The parts with their standard errors.
 
     Raises:
-        ValueError: fewer than two items.
+        ValueError: fewer than two items, items with a structure, or elements that interpolate.
 
     Error: in float64 the identity holds to 1e-13, in float32 to 1e-6.
 
@@ -136,11 +135,12 @@ def recoverable_loss(
     """
     if len(x_0) < 2:
         raise ValueError(f"x_0 has {len(x_0)} items, but a standard error needs two: give more.")
+    elements = averaging_elements(action.group)
+    _require_closed(action, elements, space, condition or {})
     item = torch.arange(len(x_0))
     std = data_std or 1.0
     schedule, weight = denoiser.schedule, KarrasWeight(std)
     bound = BoundDenoiser(denoiser, space, condition or {}).at(seed, item)
-    elements = averaging_elements(action.group)
     average = Symmetrised(bound, action)
     parts = torch.zeros(3, len(times), len(x_0), dtype=torch.float64)
     with evaluating(denoiser):
@@ -154,6 +154,17 @@ def recoverable_loss(
     noise = schedule.relative_noise(times.double()).cpu() / std
     (loss, symmetrised, recoverable), errors = parts.mean(2), parts.std(2) / len(x_0) ** 0.5
     return RecoverableLoss(noise, loss, symmetrised, recoverable, errors[0], errors[2])
+
+
+def _require_closed(action: Action, elements: Tensor, space: BoundSpace, condition: Mapping[str, Tensor]) -> None:
+    """Refuse where the poses of the pairs are not pairs of the same kind, on which alone the identity holds."""
+    require_no_structure(condition)
+    require_alike(space)
+    if not bool(action.exact_at(elements).all()):
+        raise ValueError(
+            f"elements of {action.group.name} interpolate, but the identity holds for those that move data exactly: "
+            "take the part of the group that does, such as Cyclic(4) on images."
+        )
 
 
 def _risks(denoiser: Denoiser, average: Denoiser, space: BoundSpace, x_0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:

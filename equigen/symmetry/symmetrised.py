@@ -8,15 +8,17 @@ leaves alone, L(D) = L(Q D) + E ||D - Q D||^2, and its samples' law is invariant
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from equigen.diffusion.denoiser import Denoiser
+from equigen.spaces.space import BoundSpace
 from equigen.symmetry.action import Action
 from equigen.symmetry.averaging import averaged, averaging_elements
 
-__all__ = ["Symmetrised", "SymmetrisedModule", "require_no_structure"]
+__all__ = ["Symmetrised", "SymmetrisedModule", "require_alike", "require_no_structure"]
 
 
 class Symmetrised(Denoiser):
@@ -27,6 +29,9 @@ class Symmetrised(Denoiser):
         action: on the items, in the units of the denoiser.
         elements: (n, ...), of a subgroup over which to average; None: all elements of a finite group, 16 rotations
             (and their reflections) of SO(2) and O(2).
+
+    Attributes:
+        averaged_over: the elements, (n, ...).
 
     Raises:
         ValueError: elements that are no subgroup.
@@ -53,7 +58,7 @@ class Symmetrised(Denoiser):
         self.schedule = denoiser.schedule
         self.action = action
         self.elements = elements
-        self._over = averaging_elements(action.group, elements)
+        self.averaged_over = averaging_elements(action.group, elements)
 
     def forward(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
         """Q D at x_t.
@@ -62,7 +67,7 @@ class Symmetrised(Denoiser):
             ValueError: a structure is given, which would have to move with the items.
         """
         require_no_structure(condition)
-        return averaged(lambda x: self.denoiser(x, t, **condition), x_t, self.action, self.action, self._over)
+        return averaged(lambda x: self.denoiser(x, t, **condition), x_t, self.action, self.action, self.averaged_over)
 
     def at(self, seed: int, item: Tensor) -> Symmetrised:
         """The same with what is averaged bound to those items."""
@@ -115,7 +120,7 @@ class SymmetrisedModule(nn.Module):
         return averaged(lambda y: self.module(y, *args, **kwargs), x, self.action_in, self.action_out, self._over)
 
 
-def require_no_structure(condition: dict[str, Tensor]) -> None:
+def require_no_structure(condition: Mapping[str, Tensor]) -> None:
     """Refuse the structure of a batch among the conditions: it belongs to the items and would have to move with them.
 
     Raises:
@@ -129,4 +134,20 @@ def require_no_structure(condition: dict[str, Tensor]) -> None:
         raise ValueError(
             "structure is given, but the poses of an item would need it moved: leave it out, or take a network that "
             "commutes by itself."
+        )
+
+
+def require_alike(space: BoundSpace) -> None:
+    """Refuse a space whose items have structures of their own: their poses would leave it.
+
+    Raises:
+        ValueError: items differ in their degrees of freedom.
+
+    Example:
+        >>> from equigen.spaces import Euclidean
+        >>> require_alike(Euclidean(2).at())
+    """
+    if space.ndof.ndim > 0:
+        raise ValueError(
+            "items have structures of their own, but their poses would need these moved: take a space without masks."
         )

@@ -43,7 +43,7 @@ TINY = {
 def quick():
     """What a test of a law could have found is not asked here."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(importlib.import_module("equigen.symmetry.invariance_test"), "_REPEATS", 1)
+    patch.setattr(importlib.import_module("equigen.symmetry.invariance"), "_REPEATS", 1)
     patch.setattr(laws, "LOOKS", 2)
     yield
     patch.undo()

@@ -12,6 +12,7 @@ from equigen.groups.plane_groups import Cyclic, Dihedral
 from equigen.random import Stream, integers
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 from equigen.symmetry.action import PointsAction
 from equigen.symmetry.image_action import ImageAction
 from equigen.symmetry.orbit_law import OrbitLaw
@@ -147,6 +148,13 @@ def test_a_model_keeps_its_target_on_disk_and_in_the_loss():
     model = DiffusionModel(Euclidean(1, 4, 4), Scaled(EDM()), target=OrbitTarget(ACTION))
     plain = DiffusionModel(Euclidean(1, 4, 4), Scaled(EDM()))
     x = posed(noise(64, 1, 4, 4))
-    assert float(model.loss(x, seed=0, step=0)) < float(plain.loss(x, seed=0, step=0))
+    assert model.loss(x, seed=0, step=0).item() < plain.loss(x, seed=0, step=0).item()
     assert torch.equal(model.loss_by_noise_level(x, seed=0).loss, plain.loss_by_noise_level(x, seed=0).loss)
     assert store.from_config(store.to_config(model.target)) == model.target
+
+
+def test_items_with_structures_of_their_own_are_refused():
+    x, mask = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    one = torch.tensor(1.0)
+    with pytest.raises(ValueError, match="structures of their own"):
+        OrbitTarget(ImageAction(Cyclic(4)))(x, x, one, one, Masked(1, 4, 4).at(mask))

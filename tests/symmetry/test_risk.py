@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from equigen.diffusion import EDM, BoundDenoiser, DiffusionModel, Gaussian, Isotropic, VariancePreserving
-from equigen.groups.plane_groups import Cyclic, Dihedral
+from equigen.groups.plane_groups import SO2, Cyclic, Dihedral
 from equigen.groups.symmetric import Symmetric
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 from equigen.symmetry.action import ExactAction, PermutationAction, PointsAction
 from equigen.symmetry.averaging import averaged
 from equigen.symmetry.image_action import ImageAction
@@ -157,3 +158,28 @@ def test_a_denoiser_that_draws_is_measured_with_its_elements_held():
 def test_one_item_is_refused():
     with pytest.raises(ValueError, match="standard error"):
         measured(Lopsided(16), IMAGES, Euclidean(1, 4, 4), n=1)
+
+
+def test_poses_that_are_no_pairs_of_the_same_kind_are_refused():
+    x = torch.zeros(2, 1, 8, 8, dtype=torch.float64)
+    D = Gaussian(torch.zeros(1, 8, 8), Isotropic(1.0)).denoiser(EDM())
+    mask = torch.ones(2, 1, 8, 8, dtype=torch.bool)
+    mask[..., :3] = False
+    how = {"seed": 0, "times": torch.ones(1)}
+    with pytest.raises(ValueError, match="structures of their own"):
+        recoverable_loss(D, x, ImageAction(Cyclic(4)), space=Masked(1, 8, 8).at(mask), **how)
+    with pytest.raises(ValueError, match="elements of SO2 interpolate"):
+        recoverable_loss(D, x, ImageAction(SO2()), space=Euclidean(1, 8, 8).at(), **how)
+    how |= {"space": Euclidean(1, 8, 8).at(), "condition": {"structure": mask}}
+    with pytest.raises(ValueError, match="structure is given"):
+        recoverable_loss(D, x, ImageAction(Cyclic(4)), **how)
+
+
+def test_losses_are_those_of_the_model_for_each_degree_of_freedom():
+    law = Gaussian(torch.zeros(3, 2), Isotropic(1.0))
+    model = DiffusionModel(Centred(3, 2), law.denoiser(EDM()))
+    x = model.space.at().project(law.sample(64, seed=0, dtype=torch.float64))
+    levels = model.loss_by_noise_level(x, seed=1, levels=2, low=0.5, high=2.0)
+    times = model.denoiser.schedule.time_at_noise(levels.noise)
+    found = recoverable_loss(model.denoiser, x, PointsAction(Cyclic(4)), space=model.space.at(), seed=1, times=times)
+    assert found.loss.tolist() == pytest.approx(levels.loss.tolist(), rel=1e-6)

@@ -225,3 +225,12 @@ def test_actions_are_described_by_names(action):
     assert store.from_config(store.to_config(action)) == action
     other = store.from_config(store.to_config(TrivialAction(Dihedral(5))))
     assert other != action
+
+
+def test_results_that_are_no_tensor_are_refused():
+    class Pair(torch.nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(TypeError, match="gives a tuple, but an average is over tensors"):
+        SymmetrisedModule(Pair(), ImageAction(Cyclic(4)))(torch.zeros(1, 1, 4, 4))

@@ -18,7 +18,7 @@ from equigen.diffusion.solvers.predictor_corrector import PredictorCorrector
 from equigen.diffusion.solvers.solver import Solver
 from equigen.labs.symmetry.setting import Setting
 from equigen.labs.symmetry.walking import Normals, normals, turning_errors, walk
-from equigen.symmetry.invariance_test import invariance_test
+from equigen.symmetry.invariance import invariance_test
 
 __all__ = ["SEEN", "Broken", "Case", "broken", "cases"]
 

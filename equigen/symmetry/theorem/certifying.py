@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from equigen.symmetry.risk import recoverable_loss
 from equigen.symmetry.theorem.batches import batch_premise
 from equigen.symmetry.theorem.certificate import ModelCertificate, Premise, RecoverableLevel
 from equigen.symmetry.theorem.denoiser import certified_denoiser, level_times
+from equigen.symmetry.theorem.given import conditions_claim
 from equigen.symmetry.theorem.law import law_premise
 from equigen.symmetry.theorem.likelihood import likelihood_premise
 from equigen.symmetry.theorem.moving import Trial
@@ -35,6 +37,7 @@ from equigen.symmetry.theorem.probes import ProbedElements, probed_elements
 __all__ = ["certify_model"]
 
 _LEAST, _ITEMS, _MOST = 4, 8, 16
+_TOLD = 5  # the noise level at which every class is tested
 _AVERAGED = 24  # larger groups are not averaged over
 
 
@@ -102,6 +105,8 @@ def _certified(
     given = _given(exact, action, x, seed, condition)
     probe = space.project(x - x.mean(0) + _noise(x, seed))
     learned = certified_denoiser(exact, single, elements, x, seed=seed, condition=given, layers=layers)
+    told = conditions_claim(exact, elements, x, level_times(exact)[_TOLD], seed=seed, given=given)
+    denoising = learned.premise if told is None else replace(learned.premise, claims=(*learned.premise.claims, told))
     both = torch.cat((elements.grid, elements.between.to(elements.grid)))
     some = None if condition is None else {name: value[:4] for name, value in given.items()}
     paths, solving = certified_paths(exact, action, both, seed=seed, solvers=solvers, condition=some)
@@ -110,7 +115,7 @@ def _certified(
         prior_premise(elements, space, schedule, exact.data_std, probe, seed),
         noise_premise(elements, space, schedule, probe, seed),
         scale_premise(elements, exact.scale, x + probe),
-        learned.premise,
+        denoising,
         solving,
         *_consequences(exact, single, elements, x, seed, solvers, given),
     )

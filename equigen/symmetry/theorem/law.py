@@ -7,7 +7,7 @@ samples and Phi(g xi) that of samples. So for the distance of the two laws,
 
 and where the trajectories agree to rounding, so do the laws, whatever the denoiser has learned. This says nothing
 where the prior or the noise themselves are not invariant, or where paths differ and laws do not (a random element of
-the group at each step); there the samples are asked (`equigen.symmetry.invariance_test`). Its level is one in a
+the group at each step); there the samples are asked (`equigen.symmetry.invariance`). Its level is one in a
 thousand: so often a sound model is called broken.
 
 Source: C. Villani, Optimal transport, 2009, definition 6.1, for the coupling.
@@ -27,7 +27,7 @@ from equigen.symmetry.action import Action
 from equigen.symmetry.certificate import Claim
 from equigen.symmetry.elements import elements_of
 from equigen.symmetry.image_action import ImageAction
-from equigen.symmetry.invariance_test import InvarianceTest, invariance_test
+from equigen.symmetry.invariance import InvarianceTest, invariance_test
 from equigen.symmetry.theorem.certificate import Premise
 from equigen.symmetry.theorem.moving import Trial, settled
 from equigen.symmetry.theorem.paths import PATH_BOUND, chosen_elements

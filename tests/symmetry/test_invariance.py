@@ -14,7 +14,7 @@ from equigen.random import Stream, normal, uniform
 from equigen.symmetry.action import PermutationAction, PointsAction
 from equigen.symmetry.disk_coefficients import DiskAction, disk_coefficients
 from equigen.symmetry.image_action import ImageAction
-from equigen.symmetry.invariance_test import InvarianceTest, invariance_test
+from equigen.symmetry.invariance import InvarianceTest, invariance_test
 from equigen.symmetry.rotation import rotate
 from tests.symmetry.waves import Waves
 
@@ -51,7 +51,9 @@ def test_planted_sets_that_are_turned_as_a_whole_have_another_size(digits):
 
 
 def test_upright_digits_are_found_in_sets_of_32(digits):
-    found = [invariance_test(digits[32 * k : 32 * k + 32], TURNS, draws=39, shares=(), seed=k).p_value for k in range(8)]
+    found = [
+        invariance_test(digits[32 * k : 32 * k + 32], TURNS, draws=39, shares=(), seed=k).p_value for k in range(8)
+    ]
     assert max(found) <= 0.05
 
 

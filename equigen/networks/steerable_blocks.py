@@ -98,7 +98,7 @@ class FieldBlock(nn.Module):
     Example:
         >>> from equigen.groups.plane_groups import Cyclic
         >>> from equigen.networks.steerable_filters import filters_of
-        >>> fields, filters = FieldType(Cyclic(4), "2xregular"), filters_of(Cyclic(4))
+        >>> fields, filters = FieldType(Cyclic(4), "2xregular"), filters_of(Cyclic(4), (4, 4))
         >>> x = torch.arange(128.0).reshape(1, 8, 4, 4)
         >>> bool((FieldBlock(fields, fields, 8, filters)(x, torch.ones(1, 8)) == x).all())   # it starts as the identity
         True

@@ -6,8 +6,8 @@ that scales fields and shifts them only along what the group leaves alone. Chann
 of any kind, such as vectors.
 
 Quarter turns and flips are exact at every size. Other elements of the group are limited by the grid of pixels; groups
-that have some see an image through its largest disk, the part that no rotation carries out of the frame. What lies far
-beyond is told from its own pixel and the noise level alone, s x + b, which is enough for a plain background.
+that have some see images of 20 pixels and more through their largest disk, which no rotation carries out of the frame.
+What lies far beyond is told from its own pixel and the noise level alone, s x + b: enough for a plain background.
 
 Source: O. Ronneberger, P. Fischer, T. Brox, U-Net, MICCAI 2015; P. Dhariwal, A. Nichol, Diffusion models beat GANs on
 image synthesis, NeurIPS 2021, section 3; M. Weiler, G. Cesa, General E(2)-Equivariant Steerable CNNs, NeurIPS 2019.
@@ -120,7 +120,7 @@ class SteerableUNet(nn.Module):
         patched = self.patch > 1
         image = block_type(self.field_type, self.patch) if patched else self.field_type
         self.unshuffle = PixelUnshuffle(self.field_type, self.patch) if patched else nn.Identity()
-        filters = filters_of(self.group)
+        filters = filters_of(self.group, (self.shape[1], self.shape[2]))
         self.inward = filters.conv(image, types[0])
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         size, sizes = (self.shape[1] // self.patch, self.shape[2] // self.patch), []
@@ -144,7 +144,7 @@ class SteerableUNet(nn.Module):
         self.norm, self.activation = field_norm(current), field_activation(current)
         self.outward = still_zero(filters.conv(current, image))
         self.shuffle = PixelShuffle(image, self.field_type, self.patch) if patched else nn.Identity()
-        self.beyond = still_zero(FieldModulation(self.field_type, width)) if filters.round else None
+        self.beyond = still_zero(FieldModulation(self.field_type, width)) if filters.disk else None
 
     def _build_options(self, width: int, coarsest: FieldType) -> None:
         """What not every network has, built last so that the other layers draw the same numbers either way."""

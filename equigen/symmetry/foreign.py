@@ -8,8 +8,11 @@ not.
 
 On the grid, quarter turns and flips are measured on white noise, in float64 and in float32, with the bounds of
 `equigen.symmetry.certifying`. Other elements are measured on the part of the same images in a low band and on the
-disk, beside what interpolation alone costs there; a network of a continuous group has to stay within twice this
-floor.
+disk, beside what interpolation alone costs there, and what cutting the disk before and after the motion costs; a
+network of a continuous group has to stay within twice this floor.
+
+The whole is held to its group at a tenth and at ten times the images too, and what it makes of an image may not depend
+on the others in the batch, in evaluation mode.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +30,7 @@ from equigen.groups.plane_groups import require_plane_group
 from equigen.random import Stream, normal
 from equigen.steerable.field_type import FieldType
 from equigen.symmetry.action import Action, TrivialAction
-from equigen.symmetry.called import called, settled
+from equigen.symmetry.called import Judged, called, require_moved, settled
 from equigen.symmetry.certificate import LEAST_CONTRAST, Certificate, CertifiedElement, CertifiedLayer, Claim
 from equigen.symmetry.channel_energy import NECESSARY, energy_layers
 from equigen.symmetry.elements import elements_of
@@ -38,9 +41,9 @@ from equigen.symmetry.theorem.probes import in_band
 __all__ = ["certify_module"]
 
 _IMAGES = 4
+_AMPLITUDES = (0.1, 10.0)  # of the images, beside 1
 _SLACK = 4.0  # rounding of a moved image may be so much larger than that of the image itself
 _MOST = {torch.float64: 1e-10, torch.float32: 1e-3}  # no larger error is taken for rounding
-_MOVED = 1e-3  # images that a motion changes by less are their own
 _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
@@ -57,9 +60,10 @@ def certify_module(
     """Measure what of a group any network of images keeps: its results by themselves, its layers by their energy.
 
     Args:
-        module: f(x) or f(x, t) of images (B, C, H, W) and numbers t (B,) in (0, 1). It gives maps (B, C', h, w), which
-            have to turn with the images, or anything else, which has to stay; of several results the first counts. A
-            copy in evaluation mode on the processor is measured; the network stays as it is.
+        module: f(x) or f(x, t) of images (B, C, H, W) and numbers t (B,), from 0.001 to 0.999. It gives maps
+            (B, C', h, w), which have to turn with the images, or anything else, which has to stay; of several results
+            the first counts, and the claims say so. A copy in evaluation mode on the processor is measured; the
+            network stays as it is.
         group: that acts.
         shape: (C, H, W) of an image.
         x: images (B, C, H, W), two or more, in the units of the network; None: addressed noise.
@@ -69,12 +73,14 @@ def certify_module(
 
     Returns:
         Claims about the whole, promised; about the layers, told without promise; the elements and the layers. The
-        errors of scalar results are relative to what they differ from their common mean.
+        errors of scalar results are relative to what they differ from their common mean. Of images a tenth or ten
+        times as large nothing is promised where rounding drowns what the network says of them.
 
     Raises:
         TypeError: no group of the plane, or a network whose result holds no tensor of real numbers.
         ValueError: a shape that is none of images, images that do not fit it or that a motion leaves as they are, and
-            a network that refuses them, gives numbers that are not finite, or others a second time.
+            a network that refuses them, gives tokens (B, H * W, C), numbers that are not finite, or
+            others a second time.
 
     Error: norms are taken in float64.
 
@@ -95,9 +101,11 @@ def certify_module(
             f"x has shape {tuple(x.shape)}, but two images or more of shape {shape} are needed: (B, C, H, W)."
         )
     rough = _white(shape, seed) if x is None else x.detach().cpu().double()
-    _require_moved(rough, group)
+    require_moved(rough, group)
     with torch.random.fork_rng(devices=[]):
-        return _Whole(module, group, (shape[0], shape[1], shape[2]), fields, rough).certificate()
+        whole = _Whole(module, group, (shape[0], shape[1], shape[2]), fields, rough)
+        found, scaled = whole.certificate(), (whole.scaled(module, fields, amplitude) for amplitude in _AMPLITUDES)
+        return replace(found, claims=(*found.claims, *(claim for claim in scaled if claim is not None)))
 
 
 class _Whole:
@@ -123,6 +131,8 @@ class _Whole:
         self.made = self._results(fields)
         scalars = self.made is None or fields is None or self.said.shape[1] != shape[0]
         varied = scalars and bool((self.said != self.said.mean()).any())
+        whole = "the whole" if self.double.of == 1 else f"the whole (the first of {self.double.of} results)"
+        self.what = f"{'invariance' if self.made is None else 'equivariance'} of {whole}"
         self.middle = self.said.mean() if varied else torch.zeros((), dtype=torch.float64)
         self.size = float((self.said - self.middle).norm())
         mean = self.said.mean(0)
@@ -149,7 +159,7 @@ class _Whole:
             shape=self.shape,
             contrast=self.contrast,
             rounding=self.rounding,
-            claims=tuple(self._claims(grids, between, layers)),
+            claims=(*self._claims(grids, between, layers), self._claim_batch(grids[0])),
             layers=tuple(layers),
             elements=tuple(_elements(grids[0], grids[1], between)),
         )
@@ -166,87 +176,78 @@ class _Whole:
             lambda x: function(x).double() - about, x, ImageAction(acting, self.given), made, elements
         )
 
-    def _grid(self, function: Callable[[Tensor], Tensor], x: Tensor) -> _Judged:
+    def _grid(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Judged:
         """Errors under motions of the grid, in the precision of the images."""
         inside, single = self.group.on_grid(), x.dtype == torch.float32
+        found = self._error(function, x, inside, elements_of(inside))
         own = max(rounding(x.dtype), _SLACK * self.rounding * (1.0 if single else _DOUBLE))
         mute = self.contrast < LEAST_CONTRAST or (single and own > _MOST[x.dtype])
-        return _Judged(self._error(function, x, inside, elements_of(inside)), min(own, _MOST[x.dtype]), own, mute)
+        return Judged(found, min(own, _MOST[x.dtype]), own, mute)
 
     def _between(self) -> EquivarianceError | None:
-        """Errors under elements that interpolate; None where there are none."""
+        """Errors under elements that interpolate; None where there are none.
+
+        The floor of maps also covers that the disk is cut before and after the motion, W g y - g W y, which on few
+        pixels costs more than going there and back: the identity must not be blamed for it.
+        """
         elements = elements_of(self.group)
         elements = elements[~ImageAction(self.group).exact_at(elements)]
-        return self._error(self.double, self.soft, self.group, elements) if len(elements) else None
+        found = self._error(self.double, self.soft, self.group, elements) if len(elements) else None
+        if found is None or self.made is None:
+            return found
+        given, made = ImageAction(self.group, self.given), ImageAction(self.group, self.made)
+        start = given.window(self.soft)
+        cut = torch.maximum(_cut(start, given, elements), _cut(self.double(start) - self.middle, made, elements))
+        return replace(found, floor=torch.maximum(found.floor, cut))
 
     def _claims(
-        self, grids: list[_Judged], between: EquivarianceError | None, layers: list[CertifiedLayer]
+        self, grids: list[Judged], between: EquivarianceError | None, layers: list[CertifiedLayer]
     ) -> list[Claim]:
         claims: list[Claim] = []
-        inside, what = self.group.on_grid(), "invariance" if self.made is None else "equivariance"
+        inside = self.group.on_grid()
         wrong = ", ".join(layer.name for layer in layers if layer.verdict == "broken")
         if inside.order != 1:
-            for grid, precision in zip(grids, ("float64", "float32"), strict=True):
-                statement = f"{what} of the whole under the motions of the grid in {self.group.name} ({inside.name})"
+            for grid, precision in zip(grids, ("float64", "float32"), strict=False):
+                statement = f"{self.what} under the motions of the grid in {self.group.name} ({inside.name})"
                 where = (wrong or "what lies between the layers") if grid.verdict == "broken" else ""
                 claims.append(Claim(f"{statement}, {precision}", True, grid.largest, grid.exact, grid.verdict, where))
         if between is not None:
-            claims.append(self._claim_between(between, what))
+            claims.append(self._claim_between(between))
         if measured := [layer.error for layer in layers if layer.error is not None]:
             statement = f"every layer under the motions of the grid in {inside.name}, float64, {NECESSARY}"
             verdict = "broken" if wrong else "exact"
             claims.append(Claim(statement, False, max(measured), rounding(torch.float64), verdict, wrong))
         return claims
 
-    def _claim_between(self, found: EquivarianceError, what: str) -> Claim:
+    def _claim_between(self, found: EquivarianceError) -> Claim:
         at = int((found.error - 2 * found.floor).argmax())
         error, bound = float(found.error[at]), 2 * float(found.floor[at])
         mute = self.contrast < LEAST_CONTRAST and found.verdict != "broken"
-        statement = f"{what} of the whole under the other elements of {self.group.name}, float64"
+        statement = f"{self.what} under the other elements of {self.group.name}, float64"
         return Claim(statement, True, error, bound, "not told apart" if mute else found.verdict)
 
+    def _claim_batch(self, judged: Judged) -> Claim:
+        """That an item comes out alone as it does in the batch, with the bounds of the grid in float64."""
+        rows = self.double.alone(self.rough)
+        said = torch.cat(rows).double() if all(row.ndim for row in rows) else self.said[None]
+        apart = float((said - self.said).norm()) if said.shape == self.said.shape else self.size
+        error = apart / self.size if self.size else 0.0
+        verdict = judged.judge(error)
+        where = "what the items of a batch share" if verdict == "broken" else ""
+        return Claim("an item comes out alone as in its batch, float64", True, error, judged.exact, verdict, where)
 
-@dataclass(frozen=True)
-class _Judged:
-    """Errors of the whole under motions of the grid, in one precision; `found` is None where it says nothing at all.
-
-    exact: the largest error that counts as exact; rounding: the largest that rounding may have made; mute: whether
-    nothing can be told.
-    """
-
-    found: EquivarianceError | None
-    exact: float
-    rounding: float
-    mute: bool
-
-    @property
-    def largest(self) -> float:
-        return 0.0 if self.found is None else self.found.largest
-
-    @property
-    def verdict(self) -> str:
-        """That on the largest error."""
-        return self.judge(self.largest)
-
-    def judge(self, error: float) -> str:
-        if error <= self.exact:
-            return "not told apart" if self.mute else "exact"
-        return "not told apart" if error <= self.rounding else "broken"
-
-
-def _require_moved(x: Tensor, group: PlaneGroup) -> None:
-    """Refuse images that a motion of the grid leaves as they are: under it every network is equivariant."""
-    inside = group.on_grid()
-    action, size = ImageAction(inside), float(x.norm())
-    for g in elements_of(inside)[1:]:
-        moved = action(g, x)
-        if moved.shape == x.shape and not float((moved - x).norm()) > _MOVED * size:
-            angle, flip = g.tolist()
-            what = f"turned by {math.degrees(angle):g} degrees" + (" after a flip" if flip else "")
-            raise ValueError(
-                f"these images are their own quarter turns or flips, or not finite ({what} they change by less than "
-                f"{_MOVED:g}), so that nothing would be tested: give others."
-            )
+    def scaled(self, module: nn.Module, fields: str | None, amplitude: float) -> Claim | None:
+        """That of the whole at images so many times as large; None where it refuses them or gives no numbers."""
+        try:
+            whole = _Whole(module, self.group, self.shape, fields, amplitude * self.rough)
+        except ValueError:
+            return None
+        grids = [whole._grid(whole.double, whole.rough)] if self.group.on_grid().order != 1 else []
+        claims = whole._claims(grids, None if grids else whole._between(), [])
+        if not claims:
+            return None
+        statement = f"{claims[0].statement}, at {amplitude:g} times the images"
+        return replace(claims[0], statement=statement, promised=claims[0].verdict != "not told apart", where="")
 
 
 def _white(shape: tuple[int, int, int], seed: int) -> Tensor:
@@ -254,7 +255,7 @@ def _white(shape: tuple[int, int, int], seed: int) -> Tensor:
     return normal(shape, seed=seed, stream=Stream.PROBE, item=torch.arange(_IMAGES), dtype=torch.float64)
 
 
-def _elements(exact: _Judged, single: _Judged, between: EquivarianceError | None) -> list[CertifiedElement]:
+def _elements(exact: Judged, single: Judged, between: EquivarianceError | None) -> list[CertifiedElement]:
     rows = []
     for found in (exact.found, between):
         for k, (angle, flip) in enumerate([] if found is None else found.elements.tolist()):
@@ -275,3 +276,10 @@ def _elements(exact: _Judged, single: _Judged, between: EquivarianceError | None
                 )
             )
     return rows
+
+
+def _cut(y: Tensor, action: ImageAction, elements: Tensor) -> Tensor:
+    """What it costs to cut the disk after a motion instead of before, relative to what is on the disk."""
+    whole = action.window(y)
+    apart = [(action.window(action(g, y)) - action(g, whole)).norm() for g in elements]
+    return torch.stack(apart) / whole.norm()

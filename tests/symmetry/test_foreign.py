@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from equigen.groups.plane_groups import SO2, Cyclic, Dihedral
+from equigen.groups.plane_groups import O2, SO2, Cyclic, Dihedral
 from equigen.networks.steerable_classifier import SteerableClassifier
 from equigen.symmetry.certificate import Certificate
 from equigen.symmetry.channel_energy import NECESSARY
@@ -38,7 +40,11 @@ def test_maps_have_to_turn_and_numbers_to_stay():
         found = certify_module(module, D4, (1, 8, 8))
         assert found.holds
         assert found.broken == ()
-        assert [claim.statement.split()[0] for claim in found.claims if claim.promised] == [what] * 2
+        assert [claim.statement.split()[0] for claim in found.claims if claim.promised] == [what] * 2 + [
+            "an",
+            what,
+            what,
+        ]
         assert all(layer.verdict == "exact" and layer.reason == NECESSARY for layer in found.layers)
         assert max(one.error for one in found.elements) < 1e-13
         assert len(found.elements) == 8
@@ -108,12 +114,7 @@ def test_the_check_of_layers_promises_nothing():
     assert found.holds
     assert named(found)[0] == "module"
     # What a layer may do to its channels at each pixel goes unseen: necessary, not sufficient.
-
-    class Signs(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x * (1 - 2 * (torch.arange(x.shape[-1]) % 3 == 0).to(x))
-
-    found = certify_module(network(Signs()), C4, (1, 8, 8))
+    found = certify_module(network(Of(lambda x: x * (1 - 2 * (ramp(x) % 3 == 0).to(x)))), C4, (1, 8, 8))
     assert not found.holds
     assert "2" not in named(found)
     assert "3" in named(found)
@@ -121,12 +122,7 @@ def test_the_check_of_layers_promises_nothing():
 
 def test_times_are_given_where_they_are_asked_for():
     assert certify_module(steerable(), C4, (1, 8, 8)).holds
-
-    class Late(nn.Module):
-        def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
-            return x + (t > 0.5).to(x)[:, None, None, None] * torch.arange(x.shape[-1]).to(x)
-
-    assert not certify_module(Late(), C4, (1, 8, 8)).holds
+    assert not certify_module(At(lambda t: t > 0.5), C4, (1, 8, 8)).holds
 
     class Three(nn.Module):
         def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
@@ -146,25 +142,58 @@ def test_channels_may_be_fields():
     found = certify_module(conv, C4, (2, 8, 8), fields="1x1")
     assert not found.holds
     assert certify_module(conv, C4, (2, 8, 8)).holds  # as numbers they stay where they are
-
-    class Biased(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x + torch.tensor([0.3, 0.0]).to(x)[:, None, None]
-
-    assert not certify_module(Biased(), C4, (2, 8, 8), fields="1x1").holds
+    biased = Of(lambda x: x + torch.tensor([0.3, 0.0]).to(x)[:, None, None])
+    assert not certify_module(biased, C4, (2, 8, 8), fields="1x1").holds
 
 
 def test_other_angles_stand_beside_their_floor():
     classifier = SteerableClassifier("SO2", (1, 17, 17), classes=3, width=1, frequency=1).eval()
     found = certify_module(classifier, SO2(), (1, 17, 17))
     statements = [claim.statement for claim in found.claims if claim.promised]
-    assert statements[-1] == "invariance of the whole under the other elements of SO2, float64"
+    assert statements[2] == "invariance of the whole under the other elements of SO2, float64"
+
+
+def test_other_angles_break_what_keeps_quarter_turns_alone():
     plain = SteerableClassifier("C4", (1, 17, 17), classes=3, width=1).eval()
     lost = certify_module(plain, SO2(), (1, 17, 17))
     assert not lost.holds
-    assert [claim.verdict for claim in lost.claims if claim.promised] == ["exact", "exact", "broken"]
+    assert [claim.verdict for claim in lost.claims if claim.promised][:3] == ["exact", "exact", "broken"]
     assert certify_module(nn.Identity(), SO2(), (1, 16, 16)).holds
     assert not certify_module(Rolled(), SO2(), (1, 16, 16)).holds
+
+
+@pytest.mark.parametrize("group", [SO2(), O2(), Cyclic(8), Cyclic(3)], ids=lambda group: group.name)
+def test_the_identity_is_never_broken_on_few_pixels(group):
+    for side in (4, 5, 10, 32):
+        assert "broken" not in {claim.verdict for claim in certify_module(nn.Identity(), group, (1, side, side)).claims}
+    found = certify_module(
+        Of(lambda x: nn.functional.conv2d(x, drawn(1, 1, 3, 3).to(x), padding=1)), group, (1, 16, 16)
+    )
+    assert {claim.verdict for claim in found.claims if "other elements" in claim.statement} == {"broken"}
+
+
+def test_what_is_broken_only_for_large_small_early_or_late_is_found():
+    for where in (lambda x: x.abs() > 5, lambda x: x.abs().amax() < 1):
+        assert not certify_module(Of(lambda x, where=where: x + ramp(x) * where(x)), C4, (1, 8, 8)).holds
+    for when in (lambda t: t > 0.9, lambda t: t < 0.1):
+        assert not certify_module(At(when), C4, (1, 8, 8)).holds
+    assert certify_module(At(lambda t: t > 2), C4, (1, 8, 8)).holds
+
+
+def test_an_item_comes_out_alone_as_in_its_batch():
+    found = certify_module(Of(lambda x: x.tanh() - x.mean(0)), C4, (1, 8, 8))
+    assert [claim.statement for claim in found.claims if not claim.holds] == [
+        "an item comes out alone as in its batch, float64"
+    ]
+    assert "by what the items of a batch share" in found.sentence()
+    assert certify_module(network(nn.BatchNorm2d(4)), C4, (1, 8, 8)).holds
+
+
+def test_of_several_results_the_first_is_named_and_tokens_are_refused():
+    found = certify_module(Of(lambda x: (x, x.mean())), C4, (1, 8, 8))
+    assert "the whole (the first of 2 results)" in found.claims[0].statement
+    with pytest.raises(ValueError, match=r"tokens \(4, 64, 1\), .* reshape them"):
+        certify_module(Of(lambda x: x.flatten(2).mT), C4, (1, 8, 8))
 
 
 def test_tokens_and_channels_last_are_read_as_maps():
@@ -206,16 +235,8 @@ def test_rectangles_turn_with_their_frame():
 
 
 def test_a_network_that_says_the_same_of_all_images_is_not_certified():
-    class Silent(nn.Module):
-        def __init__(self, value: float) -> None:
-            super().__init__()
-            self.value = value
-
-        def forward(self, x: Tensor) -> Tensor:
-            return 0.0 * x + self.value
-
     for value in (0.0, 1.0):
-        found = certify_module(Silent(value), C4, (1, 8, 8))
+        found = certify_module(Of(lambda x, value=value: 0.0 * x + value), C4, (1, 8, 8))
         assert not found.holds
         assert {claim.verdict for claim in found.claims if claim.promised} == {"not told apart"}
         assert "says the same of all images" in found.sentence()
@@ -253,18 +274,26 @@ def test_what_cannot_be_certified_is_refused():
     with pytest.raises(ValueError, match="refuses images"):
         certify_module(nn.Linear(5, 1), C4, (1, 8, 8))
     with pytest.raises(ValueError, match="not finite"):
-        certify_module(nn.Sequential(nn.ReLU(), Infinite()), C4, (1, 8, 8))
+        certify_module(nn.Sequential(nn.ReLU(), Of(lambda x: x / 0.0)), C4, (1, 8, 8))
     with pytest.raises(TypeError, match=r"gives torch\.int64"):
-        certify_module(Places(), C4, (1, 8, 8))
+        certify_module(Of(lambda x: x.flatten(1).argmax(1)), C4, (1, 8, 8))
     with pytest.raises(TypeError, match="group"):
         certify_module(network(), "C4", (1, 8, 8))
 
 
-class Infinite(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x / 0.0
+def ramp(x: Tensor) -> Tensor:
+    return torch.arange(x.shape[-1]).to(x)
 
 
-class Places(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1).argmax(1)
+class Of(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+class At(Of):
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        return x + self.function(t).to(x)[:, None, None, None] * ramp(x)

@@ -6,11 +6,12 @@ every isometry. What it breaks is that item i is a function of its own address, 
     ||Phi(x_i alone) - Phi(x)_i|| / ||Phi(x)_i||,       the largest over items, float64,
 
 for the denoiser at three noise levels, for the steps of every solver with a denoiser that keeps items apart, and for
-the whole sampler.
+the whole sampler. What is no number counts as infinite.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -67,18 +68,25 @@ def batch_premise(
     solvers = all_solvers() if solvers is None else tuple(solvers)
     with settled(model) as copied:
         denoiser = _denoiser_error(copied, x[:16], seed, condition or {}, structure)
-        trial = Trial(copied, TrivialAction(Cyclic(1)), seed, _ITEMS, _STEPS)
+        trial = Trial(copied, TrivialAction(Cyclic(1)), seed, _ITEMS, _STEPS, _four(condition))
         radial = Radial(copied.denoiser.schedule)
-        steps = {type(solver).__name__: _steps_error(trial, solver, radial) for solver in solvers}
+        steps = [(type(solver).__name__, _steps_error(trial, solver, radial)) for solver in solvers]
         whole = _steps_error(trial, solvers[0], None) if solvers else 0.0
-    wrong = ", ".join(name for name, error in steps.items() if not error <= PATH_BOUND)
-    apart = max(steps.values(), default=0.0)
+    wrong = ", ".join(name for name, error in steps if not error <= PATH_BOUND)
+    apart = max((error for _, error in steps), default=0.0)
     claims = [
         _claim("the denoiser makes of an item alone what it makes of it in a batch", denoiser, "the denoiser"),
         _claim("the steps of every solver take an item alone where they take it in a batch", apart, wrong),
         _claim("an item is sampled alone as in a batch", whole, wrong or "the denoiser"),
     ]
     return Premise("batch", "an item does not depend on the batch in which it is made", tuple(claims))
+
+
+def _four(condition: Mapping[str, Tensor] | None) -> dict[str, Tensor] | None:
+    """Conditions of the items that are sampled; of fewer items, those again."""
+    if condition is None:
+        return None
+    return {name: value[torch.arange(_ITEMS, device=value.device) % len(value)] for name, value in condition.items()}
 
 
 def _claim(statement: str, error: float, where: str) -> Claim:
@@ -113,11 +121,16 @@ def _denoiser_error(
 
 def _steps_error(trial: Trial, solver: AnySolver, denoiser: Radial | None) -> float:
     """The largest difference of the samples of batches of one from those of a batch of all."""
-    together = trial.run(solver, denoiser=denoiser).sample
-    ends = (0, trial.items - 1)
-    return max(_relative(trial.alone(k).run(solver, denoiser=denoiser).sample, together[k : k + 1]) for k in ends)
+    try:
+        together = trial.run(solver, denoiser=denoiser).sample
+        alone = [trial.alone(k).run(solver, denoiser=denoiser).sample for k in range(trial.items)]
+    except ArithmeticError:  # the steps of an adaptive solver collapse
+        return math.inf
+    return max(_relative(one, together[k : k + 1]) for k, one in enumerate(alone))
 
 
 def _relative(one: Tensor, other: Tensor) -> float:
+    """Relative to the size of the other; infinite where it is no number, which Python's max would drop."""
     apart, size = float((one - other).norm()), float(other.norm())
-    return apart / size if size > 0.0 else (0.0 if apart == 0.0 else float("inf"))
+    error = apart / size if size > 0.0 else (0.0 if apart == 0.0 else math.inf)
+    return math.inf if math.isnan(error) else error

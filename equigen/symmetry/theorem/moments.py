@@ -5,10 +5,20 @@ With unit directions u and n items z_i, under the hypothesis z_i ~ N(0, P) exact
     sum_i <u, z_i> / sqrt(n v) ~ N(0, 1),    sum_i <u, z_i>^2 / v ~ chi^2 (n),    v = |P u|^2,
     sum_i <u, z_i> <u, w_i> / sqrt(v sum_i <u, z_i>^2) ~ N(0, 1)                  for w independent of z.
 
-The directions are the coordinates, where a pattern shows, and cosines, where a filter shows. Probabilities are
-multiplied by the number of tests (Bonferroni): the test rejects a true hypothesis once in a million seeds at most.
+The directions are the coordinates, where a pattern shows, and cosines, where a filter shows. Moments do not make a
+normal: the largest distance D of the empirical distribution of n independent numbers from the one they should have
+obeys
 
-Source: C. Bonferroni, 1936, for many tests at once.
+    P(D > d) <= 2 exp(-2 n d^2),
+
+for the components along each direction, for |z_i|^2 ~ chi^2 (rank P), and for all coordinates of all items at once:
+those of z_i + (1 - P) y_i with a standard normal y_i are independent standard normals, whatever P is.
+
+Probabilities are multiplied by the number of tests (Bonferroni): the test rejects a true hypothesis once in a million
+seeds at most.
+
+Sources: C. Bonferroni, 1936, for many tests at once; P. Massart, 1990, for the distance, after A. Dvoretzky, J. Kiefer
+and J. Wolfowitz, 1956.
 """
 
 from __future__ import annotations
@@ -18,38 +28,79 @@ import math
 import torch
 from torch import Tensor
 
-from equigen.random import Stream
+from equigen.random import Stream, normal
 from equigen.spaces.space import BoundSpace
 from equigen.symmetry.certificate import Claim
 
 __all__ = ["independent_claim", "normal_claim"]
 
 _NUMBERS = 1 << 20  # drawn for one test
+_FEWER = 1 << 16  # of which distributions are tested, and drawn at other places
 _LEVEL = 1e-6
 _WAVES = 256  # cosines, at most
+_LATER = 9  # steps
+_OWN = 1 << 20  # a step of the stream that nothing else draws
 _SMALL = 1e-12  # a direction with less variance is not in the space
 
 
 def normal_claim(statement: str, space: BoundSpace, *, stream: Stream, seed: int, step: int = 0) -> Claim:
     """The claim that the draws of a stream are standard normals of the space; errors in standard deviations.
 
+    Tested are mean and variance along directions, and the distributions along them, of |z|^2 and of all numbers; of
+    noise that is not the prior's also at the second draw of the step, and nine steps later.
+
     Example:
         >>> from equigen.spaces import Euclidean
         >>> normal_claim("the prior", Euclidean(4).at(), stream=Stream.PRIOR, seed=0).verdict
         'exact'
     """
-    z = _draws(space, stream, seed, step)
-    along, variance = _along(space, z)
-    inside = variance > _SMALL
-    outside = float(along[:, ~inside].abs().max()) if bool((~inside).any()) else 0.0
+    waves = _waves(space.shape)
+    variance = _variance(space, waves)
+    others = () if stream is Stream.PRIOR else ((step, 1), (step + _LATER, 0))
+    places = [_draws(space, stream, seed, step)]
+    places += [_draws(space, stream, seed, where, draw, _FEWER) for where, draw in others]
+    unlikely, outside = [], False
+    for z in places:
+        along = _along(z, waves)
+        outside |= not bool((along[:, variance <= _SMALL].abs() <= 1e-9).all())
+        unlikely += [_moments(along, variance), _distributions(space, z, along, variance, seed)]
+    return _claim(f"{statement} ({len(places[0])} draws, standard deviations)", torch.cat(unlikely), broken=outside)
+
+
+def _moments(along: Tensor, variance: Tensor) -> Tensor:
+    """Probabilities of means and variances as far off as those of components (n, K)."""
+    n, inside = len(along), variance > _SMALL
     along, variance = along[:, inside], variance[inside]
-    n = len(z)
     mean = along.sum(0) / torch.sqrt(n * variance)
     square = along.square().sum(0) / variance / 2.0
     half = torch.full_like(square, n / 2.0)
     low, high = torch.special.gammainc(half, square), torch.special.gammaincc(half, square)
-    unlikely = torch.cat((2.0 * torch.special.ndtr(-mean.abs()), 2.0 * torch.minimum(low, high)))
-    return _claim(f"{statement} ({n} draws, standard deviations)", unlikely, broken=outside > 1e-9)
+    return torch.cat((2.0 * torch.special.ndtr(-mean.abs()), 2.0 * torch.minimum(low, high)))
+
+
+def _distributions(space: BoundSpace, z: Tensor, along: Tensor, variance: Tensor, seed: int) -> Tensor:
+    """Bounds of the probabilities of distributions as far off: along directions, of |z|^2, and of all numbers."""
+    inside = variance > _SMALL
+    rank = variance[: math.prod(space.shape)].sum()
+    length = torch.special.gammainc(rank / 2.0, z.flatten(1).square().sum(1) / 2.0)
+    some = torch.arange(min(_count(space, _FEWER), len(z)))
+    y = normal(space.shape, seed=seed, stream=Stream.METRIC, item=some, step=_OWN, dtype=z.dtype)
+    filled = z[: len(some)] + y - space.project(y)
+    levels = (
+        torch.special.ndtr(along[: len(some), inside] / variance[inside].sqrt()),
+        length[:, None],
+        torch.special.ndtr(filled.reshape(-1, 1)),
+    )
+    return torch.cat([_distance(level) for level in levels])
+
+
+def _distance(level: Tensor) -> Tensor:
+    """Bounds of the probabilities that uniform numbers are as far from uniform as the columns of (n, K)."""
+    n = len(level)
+    level = level.T.sort(1).values
+    steps = torch.arange(n + 1, dtype=level.dtype) / n
+    apart = torch.maximum((steps[1:] - level).amax(1), (level - steps[:-1]).amax(1))
+    return (2.0 * torch.exp(-2.0 * n * apart.square())).clamp_max(1.0)
 
 
 def independent_claim(statement: str, space: BoundSpace, *, seed: int, draws: tuple[tuple[Stream, int], ...]) -> Claim:
@@ -61,14 +112,16 @@ def independent_claim(statement: str, space: BoundSpace, *, seed: int, draws: tu
         >>> independent_claim("steps", Euclidean(4).at(), seed=0, draws=two).verdict
         'broken'
     """
-    parts = [_along(space, _draws(space, stream, seed, step)) for stream, step in draws]
-    inside = parts[0][1] > _SMALL
+    waves = _waves(space.shape)
+    variance = _variance(space, waves)
+    parts = [_along(_draws(space, stream, seed, step), waves) for stream, step in draws]
+    inside = variance > _SMALL
     unlikely = []
-    for k, (first, variance) in enumerate(parts):
-        for other, _ in parts[k + 1 :]:
+    for k, first in enumerate(parts):
+        for other in parts[k + 1 :]:
             size = torch.sqrt(variance * first.square().sum(0))[inside]
             unlikely.append(2.0 * torch.special.ndtr(-((first * other).sum(0)[inside] / size).abs()))
-    return _claim(f"{statement} ({len(parts[0][0])} draws, standard deviations)", torch.cat(unlikely))
+    return _claim(f"{statement} ({len(parts[0])} draws, standard deviations)", torch.cat(unlikely))
 
 
 def _claim(statement: str, unlikely: Tensor, broken: bool = False) -> Claim:
@@ -84,20 +137,26 @@ def _deviations(p: float) -> float:
     return -float(torch.special.ndtri(torch.tensor(max(p / 2.0, 1e-300), dtype=torch.float64)))
 
 
-def _draws(space: BoundSpace, stream: Stream, seed: int, step: int) -> Tensor:
-    count = min(max(_NUMBERS // math.prod(space.shape), 256), 8192)
-    return space.noise(seed=seed, stream=stream, item=torch.arange(count), step=step, dtype=torch.float64)
+def _draws(space: BoundSpace, stream: Stream, seed: int, step: int, draw: int = 0, numbers: int = _NUMBERS) -> Tensor:
+    item = torch.arange(_count(space, numbers))
+    return space.noise(seed=seed, stream=stream, item=item, step=step, draw=draw, dtype=torch.float64)
 
 
-def _along(space: BoundSpace, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Components (n, K) along the directions, and the variance of a standard normal of the space along each."""
-    size = math.prod(space.shape)
-    waves = _waves(space.shape)
+def _count(space: BoundSpace, numbers: int) -> int:
+    return min(max(numbers // math.prod(space.shape), 256), 8192)
+
+
+def _along(z: Tensor, waves: Tensor) -> Tensor:
+    """Components (n, K) along the directions."""
+    return torch.cat((z.flatten(1), z.flatten(1) @ waves.flatten(1).T), dim=1)
+
+
+def _variance(space: BoundSpace, waves: Tensor) -> Tensor:
+    """The variance of a standard normal of the space along each direction, (K,)."""
     # The projection of a coordinate has its own entry for a square norm.
-    whole = torch.eye(size, dtype=torch.float64).split(512)
+    whole = torch.eye(math.prod(space.shape), dtype=torch.float64).split(512)
     own = [space.project(rows.reshape(-1, *space.shape)).flatten(1).square().sum(1) for rows in whole]
-    along = torch.cat((z.flatten(1), z.flatten(1) @ waves.flatten(1).T), dim=1)
-    return along, torch.cat((*own, space.project(waves).flatten(1).square().sum(1)))
+    return torch.cat((*own, space.project(waves).flatten(1).square().sum(1)))
 
 
 def _waves(shape: tuple[int, ...]) -> Tensor:

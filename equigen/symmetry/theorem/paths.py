@@ -113,7 +113,7 @@ def certified_paths(
         condition = None if condition is None else {name: value[:_ITEMS] for name, value in condition.items()}
         trial = Trial(copied, action, seed, _ITEMS, _STEPS, condition, guidance)
         alone = Radial(copied.denoiser.schedule)
-        steps = {id(solver): _alone(trial, solver, grid[-1:], between, alone) for solver in solvers}
+        steps = {id(solver): _alone(trial, solver, grid, between, alone) for solver in solvers}
         for solver in solvers:
             found = _paths(trial, solver, grid, banded=False)
             inside = [path for path, _ in found]
@@ -186,12 +186,12 @@ def _beyond(path: CertifiedPath) -> float:
 
 
 def _alone(trial: Trial, solver: AnySolver, grid: Tensor, between: Tensor, alone: Denoiser) -> CertifiedPath:
-    """The solver alone, at one element: one that does not interpolate if there is any."""
+    """The solver alone, where it is worst: at the elements that do not interpolate if there are any."""
     elements = grid if len(grid) else between
     found = _paths(trial, solver, elements, banded=not len(grid), denoiser=alone)
     if not found:
         return CertifiedPath(type(solver).__name__, "", (), (), 0.0, PATH_BOUND, "not measured")
-    return found[0][0]
+    return max((path for path, _ in found), key=lambda path: (_ORDER.index(path.verdict), _beyond(path)))
 
 
 def _paths(

@@ -175,7 +175,12 @@ FAULTS = [
         "denoiser",
         "what lies outside its layers",
     ),
-    Fault("positions below the last noise level", lambda: built(faulty.PlacedOnce(sound(), 0.01), IMAGES), "solver"),
+    Fault(
+        "positions at the least noise only",
+        lambda: built(faulty.PlacedOnce(sound(), 0.01), IMAGES),
+        "denoiser",
+        "what lies outside its layers",
+    ),
     Fault("preconditioning by pixel", preconditioned, "denoiser", "what lies outside its layers"),
     Fault("a label embedding by pixel", labelled, "denoiser", "what lies outside its layers"),
     Fault("a label embedding by pixel for one class", lambda: labelled(2), "denoiser", "what lies outside its layers"),

@@ -8,8 +8,10 @@ import torch
 from equigen.diffusion.denoiser import Denoiser
 from equigen.diffusion.model import DiffusionModel
 from equigen.diffusion.schedules.edm import EDM
+from equigen.diffusion.solvers.euler import Euler
 from equigen.diffusion.solvers.predictor_corrector import PredictorCorrector
 from equigen.diffusion.solvers.rk45 import RK45
+from equigen.diffusion.solvers.solver import State
 from equigen.groups.plane_groups import Cyclic
 from equigen.random import Stream, normal
 from equigen.spaces.euclidean import Euclidean
@@ -89,3 +91,61 @@ def test_conditions_go_with_their_items():
         for denoiser in (ByLabel(), Sorted())
     ]
     assert found == ["exact", "broken"]
+
+
+def test_of_two_solvers_of_one_class_neither_hides_the_other():
+    solvers = [Euler(), PredictorCorrector(norm="batch-mean"), PredictorCorrector()]
+    claims = batch_premise(model(Radial(EDM())), X, 0, solvers=solvers).claims
+    assert [claim.verdict for claim in claims] == ["exact", "broken", "exact"]
+    assert claims[1].where == "PredictorCorrector"
+
+
+class OverBatch(Denoiser):
+    """Divides by the standard deviation over the batch, which a batch of one does not have."""
+
+    schedule = EDM()
+
+    def forward(self, x_t, t, **condition):
+        return x_t / (1.0 + (x_t / (1e-9 + x_t.std(0))).square())
+
+
+@pytest.mark.filterwarnings("ignore:std")
+@pytest.mark.parametrize("solver", [Euler(), RK45()], ids=["euler", "rk45"])
+def test_what_is_no_number_for_a_batch_of_one_is_broken(solver):
+    claims = batch_premise(model(OverBatch()), X, 0, solvers=[solver]).claims
+    assert [claim.verdict for claim in claims] == ["broken", "exact", "broken"]
+    assert claims[0].measured == claims[2].measured == float("inf")
+
+
+class SecondWithFirst(Euler):
+    """The second of four items is made from the first as well."""
+
+    def step(self, denoiser, state, t, s, noise):
+        x = super().step(denoiser, state, t, s, noise).x
+        return State(torch.cat((x[:1], x[1:2] + 1e-6 * x[:1], x[2:])) if len(x) == 4 else x)
+
+
+def test_every_item_is_taken_alone():
+    claims = batch_premise(model(Radial(EDM())), X, 0, solvers=[SecondWithFirst()]).claims
+    assert [claim.verdict for claim in claims] == ["exact", "broken", "broken"]
+
+
+@pytest.mark.parametrize("items", [6, 3])
+def test_the_sampler_is_given_the_conditions(items):
+    class ByLabel(Denoiser):
+        schedule = EDM()
+
+        def forward(self, x_t, t, **condition):
+            return x_t / (1.0 + t.reshape(-1, 1, 1, 1) ** 2) + condition["label"].to(x_t).reshape(-1, 1, 1, 1)
+
+    class Shuffled(ByLabel):
+        def forward(self, x_t, t, **condition):
+            label = condition["label"]  # at no level at which the denoiser is tested
+            return super().forward(x_t, t, label=label.flip(0) if t.max() < 1e-2 else label)
+
+    label = torch.tensor([5, 1, 4, 2, 3, 0])[:items]
+    found = [
+        batch_premise(model(one), X[:items], 0, solvers=[Euler()], condition={"label": label}).claims
+        for one in (ByLabel(), Shuffled())
+    ]
+    assert [[claim.verdict for claim in claims] for claims in found] == [["exact"] * 3, ["exact", "exact", "broken"]]

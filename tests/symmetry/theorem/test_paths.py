@@ -125,6 +125,26 @@ def test_a_planted_fault_of_the_solver_is_laid_to_the_solver(solver):
     assert premise.claims[-1].where == f"the steps of {name}"
 
 
+class Diagonal(Euler):
+    """A step with a drift that the reflection about one diagonal leaves as it is."""
+
+    def step(self, denoiser, state, t, s, noise):
+        x = super().step(denoiser, state, t, s, noise).x
+        i = torch.arange(x.shape[-1]).to(x)
+        return State(x + 1e-4 * (i[:, None] + i))
+
+
+def test_a_fault_that_one_element_does_not_see_is_laid_to_the_solver():
+    action = ImageAction(Dihedral(4))
+    model = orbit(action, *SHAPE)
+    seen = action(chosen_elements(action, action.group.elements())[0][-1], torch.arange(16.0).reshape(1, *SHAPE))
+    assert torch.equal(seen, torch.arange(16.0).reshape(1, *SHAPE).mT)  # the last of the elements is that reflection
+    _, premise = certified_paths(model, action, action.group.elements(), seed=0, solvers=[Diagonal()])
+    assert premise.claims[0].verdict == "broken"
+    assert premise.claims[0].where == "Diagonal"
+    assert premise.claims[1].where == "the steps of Diagonal"
+
+
 def test_clamping_breaks_rotations_of_points_and_not_those_of_pixels():
     points = PointsAction(Cyclic(8))
     elements = (points.group.elements(), Cyclic(4).elements())

@@ -138,6 +138,49 @@ def test_noise_that_is_not_isotropic_is_found_in_its_own_stream(how):
         assert {one.name: one.holds for one in found} == {"prior": wrong != "prior", "noise": wrong != "noise"}
 
 
+class Bent(BoundSpace):
+    """A space whose noise has the moments of a standard normal, from one step and draw on."""
+
+    def __init__(self, base: BoundSpace, how: str, step: int = 0, draw: int = 0) -> None:
+        self.base, self.how, self.address, self.shape = base, how, (step, draw), base.shape
+
+    def project(self, x):
+        return self.base.project(x)
+
+    @property
+    def ndof(self):
+        return self.base.ndof
+
+    def noise(self, *, step: int | torch.Tensor = 0, draw: int = 0, **address: Any) -> torch.Tensor:
+        z = self.base.noise(step=step, draw=draw, **address)
+        if step < self.address[0] or draw < self.address[1]:
+            return z
+        if self.how == "sphere":
+            return z * (self.ndof.to(z) / z.flatten(1).square().sum(1)).sqrt().reshape(-1, *[1] * (z.ndim - 1))
+        return z.sign() if self.how == "sign" else (2.0 * torch.special.ndtr(z) - 1.0) * 3.0**0.5
+
+
+@pytest.mark.parametrize(
+    ("how", "space"),
+    [
+        ("sign", Euclidean(1, 6, 6)),
+        ("uniform", Euclidean(2)),
+        ("uniform", Euclidean(3, 16, 16)),
+        ("sphere", Centred(5, 2)),
+        ("sphere", Euclidean(3, 16, 16)),
+    ],
+)
+def test_noise_with_the_moments_of_a_normal_that_is_none_is_found(how, space):
+    sound, bent = (normal_claim("", one, stream=Stream.PRIOR, seed=0) for one in (space.at(), Bent(space.at(), how)))
+    assert (sound.verdict, bent.verdict) == ("exact", "broken")
+
+
+@pytest.mark.parametrize("place", [{"draw": 1}, {"step": 2}])
+def test_later_steps_and_second_draws_are_tested(place):
+    space = Bent(Euclidean(1, 6, 6).at(), "sign", **place)
+    assert normal_claim("", space, stream=Stream.SOLVER, seed=0).verdict == "broken"
+
+
 def test_noise_that_is_drawn_twice_is_not_independent():
     space = Patterned("repeats", Stream.SOLVER)
     found = noise_premise(probed_elements(ImageAction(C4)), space, EDM(), images(), seed=0)

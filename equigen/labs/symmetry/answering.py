@@ -50,12 +50,12 @@ _SENTENCES = {
         "The network that learned from points in random poses is not a good score.",
     ),
     "fall on all sectors alike": (
-        "The poses of many samples of the averaged network are even.",
-        "The poses of many samples of the averaged network are uneven.",
+        "With its noise drawn in all poses, a score that commutes puts equally many samples into all sectors.",
+        "A score that commutes does not put equally many samples into all sectors.",
     ),
     "samples of the augmented network do not": (
-        "Those of the augmented network are not: its law is not invariant, however good its score.",
-        "Those of the augmented network are even, too, at this number of samples.",
+        "The augmented network does not: its law is not invariant, however good its score.",
+        "So does the augmented network, as far as this number of samples tells.",
     ),
     "every path turns with prior and noise": (
         "Where the score commutes, each path turns with its prior and noise, to rounding, with every solver.",

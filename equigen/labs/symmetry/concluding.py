@@ -80,8 +80,9 @@ def _laws(found: Found) -> list[Conclusion]:
             "the augmented network has less than half of the linear one's loss above the least", [by[AUGMENTED].wrong],
             0.5 * found.linear,
         ),
-        Conclusion.above(
-            "samples of the random network, averaged, fall on all sectors alike", by[WRONG].sector_p_value, 0.0, LEVEL
+        _small(
+            "samples of both scores that commute fall on all sectors alike, their noise being drawn in all poses",
+            (abs(share) for name in (EXACT, WRONG) for share in by[name].shares), _ALIKE,
         ),
         _small("samples of the augmented network do not", [by[AUGMENTED].sector_p_value], LEVEL),
     ]  # fmt: skip

@@ -79,17 +79,14 @@ def tests(found: Found, caption: str) -> Picture:
     for k, ((colour, marker), one) in enumerate(zip(STYLES, found.tested, strict=False)):
         left.plot(one.steps, one.p_values, color=colour, marker=marker, markersize=5, label=one.name)
         at = [sector + 0.18 * (k - 1) for sector in range(1, 1 + len(one.shares))]
-        right.plot(at, [100 * share for share in one.shares], color=colour, marker=marker, linestyle="none", ms=5)
+        shares, errors = ([100 * value for value in values] for values in (one.shares, one.shares_error))
+        right.errorbar(at, shares, [2 * error for error in errors], color=colour, fmt=marker, ms=4, capsize=2)
     left.axhline(0.05, color=GREY, linestyle="--", linewidth=1.0)
     left.set_yscale("log")
     left.set_ylim(0.004, 1.3)
     left.set_xticks(found.tested[0].steps)
-    sectors = found.tested[0].sectors
-    even = 100 * 1.96 * ((len(sectors) - 1) / sum(sectors)) ** 0.5
-    for bound in (-even, even):
-        right.axhline(bound, color=GREY, linestyle="--", linewidth=1.0)
     dress(left, "steps of Euler-Maruyama", "p-value")
-    dress(right, "sector", "samples less the mean (%)")
+    dress(right, "sector", "samples above the mean (%)")
     left.grid(visible=False, which="minor")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=TEXT - 1)

@@ -27,7 +27,8 @@ EXACT, WRONG, AUGMENTED = "exact", "random network, averaged", "learned, augment
 """The scores in the plane."""
 _FITTED = (200, 800, 3200, 12_800)  # items that linear scores are fitted to
 _STEPS = 20  # of every sampler
-_GAIN = 4.0  # of the random network: rough enough to be wrong everywhere
+_GAIN = 3.0  # of the random network: rough enough to be wrong everywhere
+_NARROW = 32  # width of the random network, at most
 _POINTS = 1000  # that the augmented network in the plane is trained on
 _PLANE_STEPS = 3  # times the training steps of a network on images
 _PLANE_BATCH = 4  # times its batch
@@ -129,7 +130,7 @@ def scores(plane: Setting, plan: Plan, seed: int) -> dict[str, Denoiser]:
     x: Tensor = plane.law.sample(_POINTS, seed=seed)
     longer = Plan(plan.width, _PLANE_BATCH * plan.batch, _PLANE_STEPS * plan.steps, gain=2.0, rate=5e-3)
     network = trained(plane, x, "augmented", longer, seed)
-    random = perceptron(plane, plan.width, seed, gain=_GAIN).requires_grad_(False)
+    random = perceptron(plane, min(plan.width, _NARROW), seed, gain=_GAIN).requires_grad_(False)
     return {
         EXACT: plane.exact(),
         WRONG: Symmetrised(deepcopy(random).double(), plane.action),

@@ -71,7 +71,8 @@ class Symmetry(Lab):
 def _numbers(found: Found) -> dict[str, Any]:
     groups = ("stepped", "fitted", "turned", "kept", "broken", "learned", "recovered")
     told = {name: [asdict(one) for one in getattr(found, name)] for name in groups}
-    names = ("name", "wrong", "steps", "p_values", "p_value", "detectable", "sectors", "sector_p_value")
+    names = ("name", "wrong", "steps", "p_values", "p_value", "detectable", "shares", "shares_error")
+    names += ("sector_p_value",)
     return {
         **told,
         "linear": found.linear,

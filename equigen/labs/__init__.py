@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy(
         "Reversal": "reversal",
         "RotationStability": "rotation_stability",
         "SteerableFilters": "steerable_filters",
+        "Symmetry": "symmetry",
         "answer": "lab",
         "write": "writing",
     },

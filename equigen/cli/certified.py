@@ -79,6 +79,8 @@ def certified_module(name: str, group: str, shape: tuple[int, int, int] | None) 
             return certify_module(network, acting, shape)
         except (ValueError, TypeError):
             raise
+        except SystemExit as error:
+            raise ValueError(f"{name} leaves the program when it is run ({error.code}): take that out of it.") from None
         except Exception as error:
             what = f"{name} cannot be run on images of shape {','.join(map(str, shape))}: {fault(error)}"
             raise ValueError(f"{what}.") from error

@@ -44,7 +44,8 @@ def certify(
         group: Group of the plane that it is held to, as C4, D4, C8, SO2 or O2; a run's own if left out.
         items: Held-out images of a run, evenly spread over the split; a model that generates takes 16 at most.
         shape: Channels, rows and columns of the images that a network of your own takes, as 1,28,28.
-        out: Folder for certificate.json and certificate.html; left out: the run's own, or for other networks none.
+        out: Folder for certificate.json and certificate.html; left out: the run's own, or none for a network of your
+            own and for another group than that which the run was built for.
     """
     from equigen.cli.certified import certified_module, certified_run, write_certificate
 
@@ -53,8 +54,10 @@ def certify(
         raise ConfigError(f"--shape {shape} is for a network named as PACKAGE.MODULE:NAME; a run knows its own.")
     if not is_run and group is None:
         raise ConfigError(f"{what} does not say which group it is to keep: name one, as in --group C4.")
-    place = Path(what) if is_run and out is None else out
-    locked = only_writer(Path(what), is_written=is_run and out is None)
+    own = _own(Path(what)) if is_run else None
+    other = own is not None and group not in (None, own)  # the run's own certificate stays
+    place = Path(what) if is_run and out is None and not other else out
+    locked = only_writer(Path(what), is_written=is_run and place == Path(what))
     with locked, Progress(f"certify {what}", None, "stages") as progress:
         progress.count("premises, layers and elements")
         if is_run:
@@ -63,8 +66,22 @@ def certify(
             found = certified_module(what, group or "", _shape(shape))
         written = [] if place is None else write_certificate(found, place, what)
     lines = [str(found), *([f"{written[-1]}: open it in a browser."] if written else [])]
+    if other and not written:
+        lines.append(f"Not written, since {what} was built for {own}: --out FOLDER writes it there.")
     named = {"run": what} if is_run else {"module": what}
     return Outcome({**named, **found.to_dict(), "files": written}, lines, code=0 if found.holds else 1)
+
+
+def _own(folder: Path) -> str | None:
+    """The group that a run's model was built for, by name."""
+    from equigen.cli.runs import require_run
+    from equigen.training.folder import recorded
+
+    require_run(folder)
+    config = recorded(folder)
+    if config.task == "classify":
+        return config.classifier.restrict or config.classifier.symmetry
+    return config.model.symmetry
 
 
 def _shape(text: str | None) -> tuple[int, int, int] | None:

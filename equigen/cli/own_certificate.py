@@ -39,9 +39,10 @@ def certified_after(folder: Path, *, trained: bool) -> OwnCertificate | None:
     """
     from equigen.training.folder import recorded
 
-    if recorded(folder).model.symmetry is None:
+    symmetry = recorded(folder).model.symmetry
+    if symmetry is None:
         return None
-    found = None if trained else _there(folder)
+    found = None if trained else _there(folder, symmetry)
     try:
         return _told(folder, _measured(folder) if found is None else found)
     except (ValueError, ArithmeticError, OSError) as error:
@@ -66,11 +67,12 @@ def _measured(folder: Path) -> ModelCertificate:
     return found
 
 
-def _there(folder: Path) -> ModelCertificate | None:
-    """The certificate that an earlier command wrote; None if there is none that can be read."""
+def _there(folder: Path, symmetry: str) -> ModelCertificate | None:
+    """The certificate under the run's own group that an earlier command wrote; None if none can be read."""
     from equigen.symmetry.theorem.certificate import ModelCertificate
 
     try:
-        return ModelCertificate.from_dict(json.loads((folder / "certificate.json").read_text(encoding="utf-8")))
+        found = ModelCertificate.from_dict(json.loads((folder / "certificate.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return found if found.group == symmetry else None

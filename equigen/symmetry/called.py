@@ -69,7 +69,7 @@ def called(module: nn.Module, x: Tensor) -> Called:
         The function, which gives a tensor: the first one of several results.
 
     Raises:
-        ValueError: the network needs more, or refuses the images.
+        ValueError: the network needs more, refuses the images, or gives another number of results than of images.
         TypeError: its result holds no tensor of real numbers.
 
     Example:
@@ -83,7 +83,12 @@ def called(module: nn.Module, x: Tensor) -> Called:
     times = torch.linspace(*_ENDS, len(x), dtype=x.dtype) if _needed(module) == 2 else None
     function = Called(module, times)
     result = _accepted(function, x)
-    _tensor(result, module)
+    first = _tensor(result, module)
+    if first.shape[:1] != x.shape[:1]:
+        raise ValueError(
+            f"{type(module).__name__} gives {tuple(first.shape)} for {len(x)} images, but one result an image is "
+            "compared: wrap it in a module that gives them as rows (B, ...)."
+        )
     return replace(function, of=_count(result))
 
 
@@ -91,7 +96,7 @@ def _accepted(function: Called, x: Tensor) -> object:
     """What a network gives; where it fails, a refusal that says on what."""
     try:
         return function.result(x)
-    except (RuntimeError, IndexError, ValueError, KeyError, AttributeError) as error:
+    except (RuntimeError, IndexError, ValueError, KeyError, AttributeError, TypeError) as error:
         first = str(error).strip().split("\n")[0]
         what = "images" + ("" if function.times is None else " and times (B,)")
         raise ValueError(

@@ -60,6 +60,21 @@ NETS = """
         raise SystemExit(3)
 
 
+    class Leaving(nn.Module):
+        def forward(self, x):
+            raise SystemExit(3)
+
+
+    class Doubling(nn.Module):
+        def forward(self, x):
+            return torch.cat([x, x])
+
+
+    class Adding(nn.Module):
+        def forward(self, x):
+            return x + "one"
+
+
     number = 3
 """
 
@@ -108,6 +123,9 @@ def test_a_network_that_breaks_the_group_ends_in_exit_code_1(equigen, nets, tmp_
         ("failing", 1, "RuntimeError: no weights here"),
         ("leaving", 1, "cannot be built: SystemExit: 3"),
         ("Inner.nothing", 2, "has no 'Inner.nothing'"),
+        ("Leaving", 1, "leaves the program when it is run (3)"),
+        ("Doubling", 1, "gives (8, 1, 8, 8) for 4 images"),
+        ("Adding", 1, "Adding refuses images (4, 1, 8, 8)"),
     ],
 )
 def test_what_cannot_be_built_is_answered_in_a_sentence(equigen, nets, name, code, words):

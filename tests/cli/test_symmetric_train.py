@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -103,6 +104,22 @@ def test_a_finished_run_is_certified_once(equigen, turned, tmp_path, measured):
     (tmp_path / "run" / "certificate.json").write_text("{")
     assert "Certificate: exact." in equigen("train", "--resume", "run").out
     assert measured == ["run"]
+
+
+def test_a_certificate_of_another_group_does_not_take_the_place_of_the_runs_own(equigen, turned, tmp_path, monkeypatch):
+    shutil.copytree(turned, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    other = replace(certificate("broken"), group="D4")
+    with monkeypatch.context() as patch:
+        patch.setattr("equigen.cli.certified.certified_run", lambda folder, **_: other)
+        done = equigen("certify", "run", "--group", "D4")
+        assert done.code == 1
+        assert done.out.splitlines()[-1] == "Not written, since run was built for C4: --out FOLDER writes it there."
+        assert equigen("certify", "run", "--group", "D4", "--out", "told").code == 1
+    assert contents(tmp_path / "run") == before
+    assert ModelCertificate.from_dict(json.loads((tmp_path / "told" / "certificate.json").read_text())) == other
+    shutil.copy(tmp_path / "told" / "certificate.json", tmp_path / "run" / "certificate.json")  # as once written there
+    assert "Certificate: exact." in equigen("train", "--resume", "run").out
 
 
 def test_it_goes_on_to_the_same_bits_and_is_certified_anew(equigen, turned, tmp_path, measured):

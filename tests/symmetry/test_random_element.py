@@ -51,7 +51,7 @@ def test_the_path_does_not_turn_with_its_noise_and_that_of_the_average_does():
     apart = {}
     for name, D in (("random", RandomElement(Lopsided(2), POINTS)), ("average", Symmetrised(Lopsided(2), POINTS))):
         bound = D.at(0, torch.arange(6))
-        apart[name] = float((bound(POINTS(g, x), T) - POINTS(g, bound(x, T))).abs().max())
+        apart[name] = (bound(POINTS(g, x), T) - POINTS(g, bound(x, T))).abs().max().item()
     assert apart["average"] < 1e-15
     assert apart["random"] > 0.1
 

@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LabelEmbedding", "NoiseEmbedding", "ValueEmbedding"]
+__all__ = ["LabelEmbedding", "NoiseEmbedding", "ValueEmbedding", "condition_vector"]
 
 _INITIAL = 0.2  # standard deviation of a class's first vector: about that of the noise's
 
@@ -166,6 +166,41 @@ class ValueEmbedding(nn.Module):
         given = ~value.isnan()
         standard = torch.where(given, (value.to(self.mean.dtype) - self.mean) / self.std, 0.0)
         return self.dense(torch.cat((standard, given.to(standard.dtype)), dim=1))
+
+
+def condition_vector(
+    labels: LabelEmbedding | None,
+    values: ValueEmbedding | None,
+    items: int,
+    label: Tensor | None,
+    value: Tensor | None,
+) -> Tensor | None:
+    """The sum of the vectors of what a network is told, (items, width), or None for a network that is told nothing.
+
+    Args:
+        labels: of a network that takes classes.
+        values: of a network that takes values.
+        items: their number.
+        label: as for `LabelEmbedding`.
+        value: as for `ValueEmbedding`.
+
+    Raises:
+        ValueError: a condition that the network does not take.
+
+    Example:
+        >>> condition_vector(LabelEmbedding(3, 8), None, 2, torch.tensor([2, -1]), None).shape
+        torch.Size([2, 8])
+    """
+    if label is not None and labels is None:
+        raise ValueError("label is given, but this network has no classes: build it with classes=10, or give none.")
+    if value is not None and values is None:
+        raise ValueError("value is given, but this network takes no values: build it with values=1, or give none.")
+    parts = []
+    if labels is not None:
+        parts.append(labels(label, items))
+    if values is not None:
+        parts.append(values(value, items))
+    return sum(parts[1:], parts[0]) if parts else None
 
 
 def _require_range(label: Tensor, classes: int) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from equigen import random
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import plane_group
-from equigen.networks.embedding import LabelEmbedding, NoiseEmbedding, ValueEmbedding
+from equigen.networks.embedding import LabelEmbedding, NoiseEmbedding, ValueEmbedding, condition_vector
 from equigen.networks.steerable_blocks import (
     FieldAttention,
     FieldBlock,
@@ -187,7 +187,8 @@ class SteerableUNet(nn.Module):
                 f"x has shape {tuple(x.shape)}, but this network was built for images {self.shape}: build it with "
                 f"shape={tuple(x.shape[1:])}."
             )
-        embedding = self.embedding(noise, self._condition(noise.shape[0], label, value))
+        told = condition_vector(self.label_embedding, self.value_embedding, noise.shape[0], label, value)
+        embedding = self.embedding(noise, told)
         start, x = x, self.inward(self.unshuffle(x))
         skips = [x]
         for layer in self.down:
@@ -200,19 +201,6 @@ class SteerableUNet(nn.Module):
             x = layer(torch.cat((x, skips.pop()), dim=1), embedding) if isinstance(layer, FieldBlock) else layer(x)
         x = self.shuffle(self.outward(self.activation(self.norm(x))))
         return x if self.beyond is None else x + self.beyond(start, embedding) - start
-
-    def _condition(self, items: int, label: Tensor | None, value: Tensor | None) -> Tensor | None:
-        """The sum of the vectors of the conditions, (B, width), or None for a network that takes none."""
-        if label is not None and self.label_embedding is None:
-            raise ValueError("label is given, but this network has no classes: build it with classes=10, or give none.")
-        if value is not None and self.value_embedding is None:
-            raise ValueError("value is given, but this network takes no values: build it with values=1, or give none.")
-        parts = []
-        if self.label_embedding is not None:
-            parts.append(self.label_embedding(label, items))
-        if self.value_embedding is not None:
-            parts.append(self.value_embedding(value, items))
-        return sum(parts[1:], parts[0]) if parts else None
 
     def extra_repr(self) -> str:
         """The group, the shape of an image and the fields of its channels."""

@@ -22,7 +22,7 @@ from torch.nn import functional
 from equigen import random
 from equigen.networks.attention import SelfAttention
 from equigen.networks.blocks import Resampling, ResidualBlock, convolution, group_norm, zero
-from equigen.networks.embedding import LabelEmbedding, NoiseEmbedding, ValueEmbedding
+from equigen.networks.embedding import LabelEmbedding, NoiseEmbedding, ValueEmbedding, condition_vector
 from equigen.networks.masked_layers import coarser, require_mask
 from equigen.networks.patches import from_patches, to_patches
 
@@ -148,7 +148,8 @@ class UNet(nn.Module):
         if mask is not None:
             require_mask(mask, x)
         height, width = x.shape[-2:]
-        embedding = self.embedding(noise, self._condition(noise.shape[0], label, value))
+        told = condition_vector(self.label_embedding, self.value_embedding, noise.shape[0], label, value)
+        embedding = self.embedding(noise, told)
         x = to_patches(x, self.patch, mask)
         if mask is not None and self.patch > 1:
             mask = coarser(mask, self.patch)
@@ -177,19 +178,6 @@ class UNet(nn.Module):
                 x = layer(functional.interpolate(x, size=skip.shape[-2:], mode="nearest"), embedding, mask)
         norm, nonlinearity, last = self.outward
         return last(nonlinearity(norm(x, mask)), mask)
-
-    def _condition(self, items: int, label: Tensor | None, value: Tensor | None) -> Tensor | None:
-        """The sum of the vectors of the conditions, (B, width), or None for a network that takes none."""
-        if label is not None and self.label_embedding is None:
-            raise ValueError("label is given, but this network has no classes: build it with classes=10, or give none.")
-        if value is not None and self.value_embedding is None:
-            raise ValueError("value is given, but this network takes no values: build it with values=1, or give none.")
-        parts = []
-        if self.label_embedding is not None:
-            parts.append(self.label_embedding(label, items))
-        if self.value_embedding is not None:
-            parts.append(self.value_embedding(value, items))
-        return sum(parts[1:], parts[0]) if parts else None
 
 
 def _require_fit(shape: tuple[int, ...], channels: tuple[int, ...], blocks: int, circular: bool, patch: int) -> None:

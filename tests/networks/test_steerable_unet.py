@@ -278,3 +278,18 @@ def test_images_and_conditions_that_it_was_not_built_for_are_refused():
         network(torch.zeros(1, 1, 8, 8), torch.zeros(1), label=torch.tensor([0]))
     with pytest.raises(ValueError, match="no values"):
         network(torch.zeros(1, 1, 8, 8), torch.zeros(1), value=torch.zeros(1, 1))
+
+
+def test_corners_beyond_the_disk_are_told_from_their_own_pixel_and_the_noise():
+    network = SteerableUNet("SO2", (1, 20, 20), channels=(8, 8))
+    with torch.no_grad():
+        for parameter in network.beyond.parameters():
+            parameter.fill_(0.1)
+    x, noise = torch.zeros(1, 1, 20, 20), torch.ones(1)
+    moved = x.clone()
+    moved[..., 0, 0] = 1.0
+    with torch.no_grad():
+        apart = network(moved, noise) - network(x, noise)
+    assert apart[0, 0, 0, 0].abs() > 1e-3
+    apart[..., 0, 0] = 0.0
+    assert apart.abs().max() < 1e-6

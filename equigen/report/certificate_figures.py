@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from equigen.report.drawing import BLUE, GREY, ORANGE, STYLES, TEXT, canvas, dress, legend, log_if_positive, png
+from equigen.report.drawing import BLUE, GREY, ORANGE, STYLES, TEXT, canvas, dress, log_if_positive, png
 from equigen.report.drawing import plain_log_ticks as log_ticks
 from equigen.symmetry.theorem.certificate import CertifiedLevel, CertifiedPath, ModelCertificate, RecoverableLevel
 
@@ -48,24 +48,28 @@ def denoiser_on_grid(found: ModelCertificate) -> bytes:
 
 
 def denoiser_between(found: ModelCertificate) -> bytes:
-    """The denoiser's error under elements between the grid's, beside twice the floor; and the ratio of the two."""
+    """The denoiser's error under elements between the grid's, above what interpolation costs, below what is allowed."""
     levels = [level for level in found.levels if not level.on_grid]
     figure = canvas(7.2, 3.2)
-    left, right = figure.subplots(1, 2)
-    for element in dict.fromkeys(level.element for level in levels):
+    axes = figure.add_subplot()
+    for place, element in enumerate(dict.fromkeys(level.element for level in levels)):
         rows = [level for level in levels if level.element == element]
-        bounds = [2 * row.floor for row in rows]
-        _draw(left, rows, [row.error for row in rows], "-", color=BLUE, label="error of one element")
-        _draw(left, rows, bounds, "--", color=GREY, label="twice its floor")
-        ratios = [row.error / bound if bound else math.nan for row, bound in zip(rows, bounds, strict=True)]
-        _draw(right, rows, ratios, "-", color=BLUE)
-    right.axhline(1.0, color=ORANGE, linewidth=1.1, linestyle=":", label="at the floor up to here")
-    for axes, y in ((left, "relative error"), (right, "error / twice the floor")):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        dress(axes, r"relative noise $\sigma/\alpha$", y)
-        log_ticks(axes, "y")
-        legend(axes)
+        colour, mark = STYLES[place % len(STYLES)]
+        _draw(axes, rows, [row.error for row in rows], "-", color=colour, marker=mark, label=f"error, {element}")
+    for values, line, name in (
+        ([level.floor for level in levels], "--", "interpolation alone, largest"),
+        ([level.bound for level in levels], ":", "allowed"),
+    ):
+        points = _largest(levels, values)
+        if points:
+            x, y = zip(*points, strict=True)
+            axes.plot(x, [_shown(value) for value in y], line, color=GREY, label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    dress(axes, r"relative noise $\sigma/\alpha$", "relative error")
+    log_ticks(axes)
+    log_ticks(axes, "y")
+    _legend_above(figure, axes, 3)
     return png(figure)
 
 

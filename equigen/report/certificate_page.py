@@ -24,8 +24,9 @@ _THEOREM = (
 )
 _LIMITS = (
     "What was measured was measured on these items, noise levels, elements and steps: a fault that shows elsewhere "
-    "only is not seen. Exact means up to rounding in float64; at the floor, at most twice what interpolating the same "
-    "images costs; not told apart, that a fault of that size would not show. What is not promised decides nothing."
+    "only is not seen. Exact means up to rounding in float64; at the floor, up to what pixels cost, which the column "
+    '"holds up to" names; not told apart, that a fault of that size would not show. What is not promised decides '
+    "nothing."
 )
 
 
@@ -129,8 +130,9 @@ def _denoiser(found: ModelCertificate) -> Iterator[Block]:
         yield drawn_picture(denoiser_on_grid(found), "error of the denoiser on the grid", caption)
     if not all(level.on_grid for level in found.levels):
         caption = (
-            "Elements between, each a line. Noisy items are of a low band, so that rotating them costs little. Left: "
-            "errors beside twice their floors. Right: the ratio of the two; above 1 it is broken."
+            "Elements between, each a line. Noisy items are of a low band and cut to a disk with a soft rim, so that "
+            "rotating them costs little (dashed). A network does more on pixels than to rotate images, so that some "
+            "error is allowed (dotted); a model that breaks its group by less is not told from one that keeps it."
         )
         yield drawn_picture(denoiser_between(found), "error of the denoiser between the grid", caption)
     yield level_table(found.levels)

@@ -12,7 +12,7 @@ from equigen.symmetry.theorem.certificate import CertifiedLevel, CertifiedPath, 
 __all__ = ["claim_table", "layer_table", "level_table", "number", "path_table", "premise_table"]
 
 _PLANNED = {True: "exact", False: "broken", None: "not known"}
-_ORDER = ("exact", "at the floor", "not measured", "not told apart", "broken")
+_ORDER = ("exact", "at the floor", "told", "not measured", "not told apart", "broken")
 
 
 def number(value: float | None) -> str:
@@ -64,22 +64,28 @@ def layer_table(layers: Sequence[CertifiedLayer]) -> Table:
         layers: one or more.
     """
     between = any(one.between is not None for one in layers)
-    planned = not all(one.planned for one in layers)
-    heading = ["layer", "kind", "pixels", "group", *(["planned"] if planned else []), "error on the grid", "verdict"]
-    rows = []
+    planned = any(one.planned is not None for one in layers) and not all(one.planned for one in layers)
+    groups = list(dict.fromkeys(one.group for one in layers))
+    many = len(groups) > 1
+    heading = ["layer", "kind", "pixels", *(["group"] * many), *(["planned"] * planned), "on the grid", "verdict"]
+    rows, reasons = [], list(dict.fromkeys(one.reason for one in layers if one.reason))
     for one in layers:
-        why = [_PLANNED[one.planned] + (f": {one.reason}" if one.reason else "")] if planned else []
+        mark = f" ({reasons.index(one.reason) + 1})" if one.reason else ""
+        why = [_PLANNED[one.planned] + mark] if planned else []
         size = f"{one.size[0]} x {one.size[1]}"
-        rows.append([one.name, one.kind, size, one.group, *why, number(one.error), one.verdict])
+        rows.append([one.name, one.kind, size, *([one.group] * many), *why, number(one.error), one.verdict])
         rows[-1] += [number(one.between), number(one.floor)] if between else []
-    caption = (
-        "Every steerable layer by itself, on what it is given in the network, under its own group and in float64. "
-        + ("Planned: whether its settings make it exact on the grid." if planned else "All are planned to be exact.")
-    )
+    own = "its own group" if many else groups[0]
+    caption = f"The error of every layer by itself, on what it is given in the network, under {own} and in float64."
+    if planned:
+        caption += " Planned: whether its settings make it exact on the grid."
+    elif all(one.planned for one in layers):
+        caption += " All are planned to be exact."
     if between:
         heading += ["between", "floor"]
         caption += " Between: its error at other angles, beside the floor of what interpolation costs there."
-    return Table(heading, rows, caption, words=(0, 1, 2, 3, 4, 6) if planned else (0, 1, 2, 3, 5))
+    caption += "".join(f" ({place}) {reason}." for place, reason in enumerate(reasons, 1))
+    return Table(heading, rows, caption, words=[*range(3 + many + planned), 4 + many + planned])
 
 
 def level_table(levels: Sequence[CertifiedLevel]) -> Table:
@@ -90,27 +96,30 @@ def level_table(levels: Sequence[CertifiedLevel]) -> Table:
     for element in dict.fromkeys(level.element for level in levels):
         there = [level for level in levels if level.element == element]
         worst = max(there, key=lambda level: (_ORDER.index(level.verdict), level.error or 0.0))
-        row = [element, number(worst.error), *([number(2 * worst.floor) if not worst.on_grid else "-"] * between)]
+        cost = [number(worst.floor)] if not worst.on_grid else ["-"]
+        row = [element, number(worst.error), *(cost * between), number(worst.bound)]
         if single:
             rough = max((level for level in there), key=lambda level: level.single or 0.0)
             row += [number(rough.single), number(rough.rounding)]
         rows.append([*row, number(worst.noise), worst.verdict])
-    heading = ["element", "largest error", *(["twice its floor"] * between)]
+    heading = ["element", "largest error", *(["interpolation"] * between), "holds up to"]
     heading += [*(["float32", "its rounding"] * single), "at noise", "verdict"]
     caption = (
         "Each element at the noise level where it does worst. Errors are relative to the size of the denoised items, "
-        "in float64 but where it says so."
+        "in float64 but where it says so." + between * " Interpolation: what moving the same images alone costs."
     )
     return Table(heading, rows, caption, words=(0, len(heading) - 1))
 
 
 def path_table(paths: Sequence[CertifiedPath]) -> Table:
-    """For each solver the largest errors over the elements."""
+    """For each solver the largest errors over the elements, those that are promised and those that are told apart."""
     rows = []
-    for solver in dict.fromkeys(path.solver for path in paths):
-        there = [path for path in paths if path.solver == solver]
+    kinds = [(path.solver, path.verdict == "told") for path in paths]
+    for solver, told in dict.fromkeys(sorted(kinds, key=lambda kind: kind[1])):
+        there = [path for path, kind in zip(paths, kinds, strict=True) if kind == (solver, told)]
         worst = max(there, key=lambda path: (_ORDER.index(path.verdict), path.final or 0.0))
         along = max((error for error in worst.errors if error is not None), default=None)
         rows.append([solver, number(along), number(worst.final), number(worst.bound), worst.element, worst.verdict])
     heading = ["solver", "along the path", "samples", "holds up to", "worst element", "verdict"]
-    return Table(heading, rows, words=(0, 4, 5))
+    caption = "Told, and not promised: between the grid the errors of the denoiser add up along the path."
+    return Table(heading, rows, caption if any(told for _, told in kinds) else "", words=(0, 4, 5))

@@ -1,25 +1,23 @@
-"""Networks of anybody as functions of images alone: times are given, what draws is refused, errors are judged."""
+"""Networks of anybody as functions of images alone: times are given, results are told apart, what draws is refused."""
 
 from __future__ import annotations
 
+import copy
 import inspect
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from equigen.groups.plane import PlaneGroup
 from equigen.symmetry.channel_energy import passages
-from equigen.symmetry.elements import elements_of
-from equigen.symmetry.error import EquivarianceError, rounding
-from equigen.symmetry.image_action import ImageAction
+from equigen.symmetry.error import rounding
 
-__all__ = ["Called", "Judged", "called", "require_moved", "settled"]
+__all__ = ["Called", "called", "copies", "require_told", "settled"]
 
-_MOVED = 1e-3  # images that a motion changes by less are their own
 _ENDS = (0.001, 0.999)  # the first and the last of the times that are given
+_PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,33 +27,71 @@ class Called:
     Args:
         module: the network.
         times: (B,), those of the items of a batch; None where it needs none.
-        of: how many tensors of real numbers its result holds, of which the first is read.
+        names: of the tensors that its result holds, "" where they have none; empty while they are not known.
 
     Example:
         >>> x = torch.ones(2, 1, 1, 1)
-        >>> Called(nn.Identity(), None)(x).flatten().tolist()
-        [1.0, 1.0]
+        >>> [y.flatten().tolist() for y in Called(nn.Identity(), None)(x)]
+        [[1.0, 1.0]]
     """
 
     module: nn.Module
     times: Tensor | None
-    of: int = 1
+    names: tuple[str, ...] = ()
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """What it says of a batch."""
-        return _tensor(self.result(x), self.module)
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """All tensors that it gives for a batch."""
+        return tuple(y for _, y in self.found(x))
 
-    def result(self, x: Tensor) -> object:
-        """All that it gives for a batch, in what it is wrapped."""
-        if self.times is None:
-            return self.module(x)
-        return self.module(x, self.times)
+    def found(self, x: Tensor) -> list[tuple[str, Tensor]]:
+        """The same with their names."""
+        found = list(_tensors(self._result(x), "", self.module))
+        if not found or (self.names and tuple(name for name, _ in found) != self.names):
+            told = f"{len(found)} tensors" + (f", after {len(self.names)} before" if self.names else "")
+            raise ValueError(
+                f"{type(self.module).__name__} gives {told}, but one or more are compared, the same for all images: "
+                "wrap it in a module that gives them."
+            )
+        return found
 
-    def alone(self, x: Tensor) -> list[Tensor]:
+    def part(self, k: int) -> Callable[[Tensor], Tensor]:
+        """The function that gives the k-th tensor."""
+        return lambda x: self(x)[k]
+
+    def which(self, k: int) -> str:
+        """Which of several tensors the k-th is; "" where there is one."""
+        many = f" (result {k + 1} of {len(self.names)}{', ' * bool(self.names[k])}{self.names[k]})"
+        return many if len(self.names) > 1 else ""
+
+    def alone(self, x: Tensor) -> list[tuple[Tensor, ...]]:
         """What it says of each item in a batch of one, at the time that the item has in the batch."""
         times = [None if self.times is None else self.times[k : k + 1] for k in range(len(x))]
-        rows = [replace(self, times=t) for t in times]
-        return [_tensor(_accepted(row, x[k : k + 1]), self.module) for k, row in enumerate(rows)]
+        return [replace(self, times=t)(x[k : k + 1]) for k, t in enumerate(times)]
+
+    def _result(self, x: Tensor) -> object:
+        """What the network gives; where it fails, a refusal that says on what."""
+        try:
+            return self.module(x) if self.times is None else self.module(x, self.times)
+        except Exception as error:
+            first = (str(error).strip() or type(error).__name__).split("\n")[0]
+            what = "images" + ("" if self.times is None else " and times (B,)")
+            raise ValueError(
+                f"{type(self.module).__name__} refuses {what} {tuple(x.shape)} of {x.dtype} ({first}), but is "
+                "certified on such: give the shape that it takes, or wrap it in a module that takes this one."
+            ) from error
+
+
+def copies(module: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Copies of a network on the processor, in evaluation mode, without gradients: in float64 and in float32.
+
+    Example:
+        >>> [one.weight.dtype for one in copies(nn.Linear(1, 1))]
+        [torch.float64, torch.float32]
+    """
+    double, single = (copy.deepcopy(module) for _ in range(2))
+    for weight in (*double.parameters(), *single.parameters()):
+        weight.requires_grad_(False)
+    return double.cpu().to(torch.float64).eval(), single.cpu().to(torch.float32).eval()
 
 
 def called(module: nn.Module, x: Tensor) -> Called:
@@ -66,118 +102,75 @@ def called(module: nn.Module, x: Tensor) -> Called:
         x: images that it has to take, (B, C, H, W).
 
     Returns:
-        The function, which gives a tensor: the first one of several results.
+        The function, which gives all tensors of a result, whatever they are wrapped in.
 
     Raises:
         ValueError: the network needs more, refuses the images, or gives another number of results than of images.
-        TypeError: its result holds no tensor of real numbers.
+        TypeError: its result holds what is no tensor of real numbers.
 
     Example:
         >>> class Scaled(nn.Module):
         ...     def forward(self, x, t):
-        ...         return t[:, None, None, None] * x, "more"
+        ...         return t[:, None, None, None] * x, {"same": x}
         >>> x = torch.ones(2, 1, 1, 1, dtype=torch.float64)
-        >>> called(Scaled(), x)(x).flatten().tolist()
-        [0.001, 0.999]
+        >>> function = called(Scaled(), x)
+        >>> function.names, [y.flatten().tolist() for y in function(x)]
+        (('', 'same'), [[0.001, 0.999], [1.0, 1.0]])
     """
     times = torch.linspace(*_ENDS, len(x), dtype=x.dtype) if _needed(module) == 2 else None
     function = Called(module, times)
-    result = _accepted(function, x)
-    first = _tensor(result, module)
-    if first.shape[:1] != x.shape[:1]:
-        raise ValueError(
-            f"{type(module).__name__} gives {tuple(first.shape)} for {len(x)} images, but one result an image is "
-            "compared: wrap it in a module that gives them as rows (B, ...)."
+    found = function.found(x)
+    function = replace(function, names=tuple(name for name, _ in found))
+    for k, (_, y) in enumerate(found):
+        if y.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"{type(module).__name__} gives {tuple(y.shape)}{function.which(k)} for {len(x)} images, but "
+                "one result an image is compared: wrap it in a module that gives them as rows (B, ...)."
+            )
+    return function
+
+
+def _tensors(result: object, name: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of real numbers in a result, by name, (B,) as (B, 1); anything else in it is refused."""
+    if result is None:
+        return
+    if isinstance(result, Tensor) and result.is_floating_point():
+        yield name, result if result.ndim != 1 else result[:, None]
+        return
+    if isinstance(result, dict):
+        entries = [(str(key), value) for key, value in result.items()]
+    elif isinstance(result, tuple | list):
+        entries = list(zip(getattr(result, "_fields", [""] * len(result)), result, strict=True))
+    elif is_dataclass(result):
+        entries = [(one.name, getattr(result, one.name)) for one in fields(result)]
+    else:
+        given = result.dtype if isinstance(result, Tensor) else type(result).__name__
+        raise TypeError(
+            f"{type(module).__name__} gives {given}{' as ' * bool(name)}{name}, but tensors of real numbers are "
+            "compared: wrap it in a module that gives nothing else."
         )
-    return replace(function, of=_count(result))
-
-
-def _accepted(function: Called, x: Tensor) -> object:
-    """What a network gives; where it fails, a refusal that says on what."""
-    try:
-        return function.result(x)
-    except (RuntimeError, IndexError, ValueError, KeyError, AttributeError, TypeError) as error:
-        first = str(error).strip().split("\n")[0]
-        what = "images" + ("" if function.times is None else " and times (B,)")
-        raise ValueError(
-            f"{type(function.module).__name__} refuses {what} {tuple(x.shape)} of {x.dtype} ({first}), but is "
-            "certified on such: wrap it in a module that takes them."
-        ) from error
-
-
-def _count(result: object) -> int:
-    """How many tensors of real numbers a result holds."""
-    if isinstance(result, tuple | list | dict):
-        return sum(map(_count, result.values() if isinstance(result, dict) else result))
-    return int(isinstance(result, Tensor) and result.is_floating_point())
+    for key, value in entries:
+        yield from _tensors(value, ".".join(word for word in (name, key) if word), module)
 
 
 def _needed(module: nn.Module) -> int:
     """How many arguments a call needs."""
-    parameters = inspect.signature(module.forward).parameters.values()
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [one for one in parameters if one.kind in plain and one.default is one.empty]
-    count = len(needed) or 1
-    if count > 2:
+    if isinstance(module, torch.jit.ScriptModule):
+        method: Any = module.forward
+        schema = method.schema.arguments[1:]
+        needed = [one.name for one in schema if not one.has_default_value() and not one.kwarg_only]
+    else:
+        parameters = inspect.signature(module.forward).parameters.values()
+        needed = [one.name for one in parameters if one.kind in _PLAIN and one.default is one.empty]
+    if len(needed) > 2:
         raise ValueError(
-            f"{type(module).__name__} needs {count} arguments ({', '.join(one.name for one in needed)}), but a "
-            "function of images, or of images and times, is certified: wrap it in a module that fixes the others."
+            f"{type(module).__name__} needs {len(needed)} arguments ({', '.join(needed)}), but a function of images, "
+            "or of images and times, is certified: wrap it in a module that fixes the others."
         )
-    return count
+    return len(needed) or 1
 
 
-def _tensor(result: object, module: nn.Module) -> Tensor:
-    """The first tensor of real numbers of a result."""
-    while isinstance(result, tuple | list | dict) and result:
-        result = next(iter(result.values())) if isinstance(result, dict) else result[0]
-    result = getattr(result, "sample", result) if not isinstance(result, Tensor) else result
-    if not isinstance(result, Tensor) or not result.is_floating_point():
-        given = result.dtype if isinstance(result, Tensor) else type(result).__name__
-        raise TypeError(
-            f"{type(module).__name__} gives {given}, but a tensor of real numbers is compared: wrap it in a module "
-            "that gives one."
-        )
-    return result
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Errors of the whole under motions of the grid, in one precision; `found` is None where it says nothing at all.
-
-    Args:
-        found: the errors.
-        exact: the largest error that counts as exact.
-        rounding: the largest that rounding may have made.
-        mute: whether nothing can be told.
-
-    Example:
-        >>> Judged(None, exact=1e-12, rounding=1e-10, mute=False).judge(1e-11)
-        'not told apart'
-    """
-
-    found: EquivarianceError | None
-    exact: float
-    rounding: float
-    mute: bool
-
-    @property
-    def largest(self) -> float:
-        """The largest error."""
-        return 0.0 if self.found is None else self.found.largest
-
-    @property
-    def verdict(self) -> str:
-        """That on the largest error."""
-        return self.judge(self.largest)
-
-    def judge(self, error: float) -> str:
-        """The verdict on one error."""
-        if error <= self.exact:
-            return "not told apart" if self.mute else "exact"
-        return "not told apart" if error <= self.rounding else "broken"
-
-
-def settled(module: nn.Module, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def settled(module: nn.Module, function: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> tuple[Tensor, ...]:
     """What a network says of images, float64.
 
     Args:
@@ -186,58 +179,74 @@ def settled(module: nn.Module, function: Callable[[Tensor], Tensor], x: Tensor) 
         x: images (B, C, H, W), float64.
 
     Raises:
-        ValueError: it says something else a second time; the message names the layer. Or it gives tokens (B, n, C),
-            one for each pixel, which could have to turn or to stay.
+        ValueError: it says something else a second time; the message names the layer.
 
     Example:
         >>> x = torch.ones(2, 1, 4, 4, dtype=torch.float64)
-        >>> settled(nn.Dropout().eval(), nn.Dropout().eval(), x).mean().item()
+        >>> layer = nn.Dropout().eval()
+        >>> settled(layer, lambda x: (layer(x),), x)[0].mean().item()
         1.0
     """
     size = (x.shape[2], x.shape[3])
     (said, first), (again, second) = (passages(module, lambda: function(x), size) for _ in range(2))
-    if float((again - said).norm()) > rounding(torch.float64) * float(said.norm()):
-        pairs = zip(first, second, strict=False)
-        wrong = next((a for a, b in pairs if _same(a.before, b.before) and not _same(a.after, b.after)), None)
+    pairs = zip(said, again, strict=True)
+    if any(float((b - a).norm()) > rounding(torch.float64) * float(a.norm()) for a, b in pairs):
+        calls = zip(first, second, strict=False)
+        wrong = next((a for a, b in calls if _same(a.before, b.before) and not _same(a.after, b.after)), None)
         where = "what lies between its layers" if wrong is None else f"{wrong.name} ({wrong.kind})"
         raise ValueError(
             f"the network gives other results on the same images a second time, by {where}, but only one that is "
             "deterministic can be certified: switch off what draws numbers, such as dropout, or keeps a state."
         )
-    if said.ndim == 3 and said.shape[1] == size[0] * size[1] > 1:
-        raise ValueError(
-            f"the network gives tokens {tuple(said.shape)}, one for each pixel, but what has to turn with the images "
-            f"are maps: reshape them to (B, C, H, W), y.mT.reshape(len(y), -1, {size[0]}, {size[1]})."
-        )
-    return said.double()
+    return tuple(y.double() for y in said)
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
     return a is b or (a is not None and b is not None and torch.equal(a, b))
 
 
-def require_moved(x: Tensor, group: PlaneGroup) -> None:
-    """Refuse images that a motion of the grid leaves as they are: under it every network is equivariant.
+def require_told(y: Tensor, x: Tensor) -> None:
+    """Refuse results with as many numbers as pixels that are not written as maps: they could have to turn or to stay.
 
     Args:
+        y: results (B, ...).
         x: images (B, C, H, W).
-        group: of the plane.
 
     Raises:
-        ValueError: one of its quarter turns or flips changes them by less than a thousandth.
+        ValueError: they are tokens (B, H * W, C) or (B, C, H * W), rows (B, H * W) or (B, C * H * W), or maps with
+            another order or number of axes; the message names how maps are had of them, and how numbers that stay.
 
     Example:
-        >>> from equigen.groups.plane_groups import Cyclic
-        >>> require_moved(torch.arange(9.0).reshape(1, 1, 3, 3), Cyclic(4))
+        >>> require_told(torch.ones(2, 6, 3), torch.ones(2, 1, 2, 2))
+        >>> require_told(torch.ones(2, 3, 4), torch.ones(2, 1, 2, 2))
+        Traceback (most recent call last):
+        ValueError: the network gives (2, 3, 4) on images (2, 1, 2, 2), a number for each pixel that could have to \
+turn or to stay: reshape it to maps, y.reshape(len(y), -1, 2, 2), or to numbers that stay, y.reshape(len(y), -1, 1, 1).
     """
-    inside = group.on_grid()
-    action, size = ImageAction(inside), float(x.norm())
-    for g in elements_of(inside)[1:]:
-        moved = action(g, x)
-        if moved.shape == x.shape and not float((moved - x).norm()) > _MOVED * size:
-            angle, flip = g.tolist()
-            what = f"turned by {math.degrees(angle):g} degrees" + (" after a flip" if flip else "")
-            raise ValueError(
-                f"these images are their own quarter turns or flips, or not finite ({what} they change by less than "
-                f"{_MOVED:g}), so that nothing would be tested: give others."
-            )
+    mend = _as_maps(tuple(y.shape[1:]), (x.shape[1], x.shape[2], x.shape[3]))
+    if mend is None or x.shape[2] * x.shape[3] == 1:
+        return
+    raise ValueError(
+        f"the network gives {tuple(y.shape)} on images {tuple(x.shape)}, a number for each pixel that could have to "
+        f"turn or to stay: reshape it to maps, y.{mend}, or to numbers that stay, y.reshape(len(y), -1, 1, 1)."
+    )
+
+
+def _as_maps(made: tuple[int, ...], shape: tuple[int, int, int]) -> str | None:
+    """How results of this shape are written as maps; None where they are maps, or have nothing of pixels."""
+    channels, height, width = shape
+    pixels, flat = height * width, f"reshape(len(y), -1, {height}, {width})"
+    match made:
+        case (one,) if one in (pixels, channels * pixels):
+            return flat
+        case (one, two) if (one, two) == (height, width):
+            return "unsqueeze(1)"
+        case (one, _) if one == pixels:
+            return f"mT.{flat}"
+        case (_, two) if two == pixels:
+            return flat
+        case (one, two, three) if (one, two) == (height, width) and (two, three) != (height, width):
+            return "permute(0, 3, 1, 2)"
+        case (_, _, *_, one, two) if len(made) > 3 and (one, two) == (height, width):
+            return flat
+    return None

@@ -12,13 +12,24 @@ from typing import Any
 
 from equigen.symmetry.columns import aligned, number
 
-__all__ = ["LEAST_CONTRAST", "Certificate", "CertifiedElement", "CertifiedLayer", "Claim"]
+__all__ = ["LEAST_CONTRAST", "Certificate", "CertifiedElement", "CertifiedLayer", "Claim", "motions_of"]
 
 LEAST_CONTRAST = 1e-6
 """Contrast below which a network says the same of all images, and nothing is certified."""
 
+_ROUNDING, _TELLING = 1e-3, 0.2  # no larger bounds are those of rounding, and of interpolation that tells anything
 _HOLDING = ("exact", "at the floor")
 _PLANNED = {True: "exact", False: "broken", None: "not known"}
+
+
+def motions_of(group: str, on_grid: str) -> str:
+    """The motions that move pixels onto pixels in words, from the names of a group and of its part that they are.
+
+    Example:
+        >>> motions_of("SO2", "C4"), motions_of("C4", "C4")
+        ('the motions of the grid in SO2 (C4)', 'the motions of the grid in C4')
+    """
+    return f"the motions of the grid in {group}" + ("" if on_grid == group else f" ({on_grid})")
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,8 @@ class Certificate:
         images: number of images it was measured on.
         shape: (C, H, W) of one.
         contrast: how far what the network says of different images lies apart, relative to all that it says about its
-            common mean: a network that says the same of all images is invariant and useless.
+            common mean: a network that says the same of all images is invariant and useless. Of several results that
+            which lies furthest apart.
         rounding: error of float32 at the images themselves, relative to the same: the floor of what rounding does.
         claims: in the order in which they were made.
         layers: in the order in which they run.
@@ -186,26 +198,44 @@ class Certificate:
             >>> Certificate("C1", "C1", 2, (1, 8, 8), 0.5, 1e-7, (), (), ()).sentence()
             'C1 promises nothing on pixels: no motion of the grid but the identity is in it.'
         """
-        if not any(claim.promised for claim in self.claims):
+        promised = [claim for claim in self.claims if claim.promised]
+        if not promised:
             return f"{self.group} promises nothing on pixels: no motion of the grid but the identity is in it."
+        broken = next((claim for claim in promised if claim.verdict == "broken"), None)
+        if broken is not None:
+            named = ", ".join(layer.name for layer in self.broken) or broken.where
+            where = f" by {named}" if named else ""
+            what = "rounding" if broken.bound <= _ROUNDING else "what interpolating these images explains"
+            return (
+                f"What {self._promise()} is broken{where}: {broken.statement} is off by {broken.measured:.2g}, but at "
+                f"most {broken.bound:.2g} is {what}."
+            )
+        untold = next((claim for claim in promised if not claim.holds), None)
+        return self._kept(promised) if untold is None else self._untold(untold)
+
+    def _promise(self) -> str:
+        inside = "" if self.group == self.on_grid else f" ({self.on_grid})"
+        return f"{self.group} promises on pixels{inside}"
+
+    def _kept(self, promised: Sequence[Claim]) -> str:
+        told, start = [], "the largest relative error is"
+        if exact := [claim.measured for claim in promised if claim.verdict == "exact"]:
+            told.append(f"{start} {max(exact):.2g}, which is rounding")
+            start = "under the other elements it is"
+        if floor := [(claim.measured, claim.bound) for claim in promised if claim.verdict == "at the floor"]:
+            error, bound = max(floor)
+            told.append(f"{start} {error:.2g}, of {bound:.2g} that interpolating explains")
+        return f"All that {self._promise()} is kept: {'; '.join(told)}."
+
+    def _untold(self, untold: Claim) -> str:
         if self.contrast < LEAST_CONTRAST:
             return f"The network says the same of all images; nothing can be told of what {self.group} promises."
-        if self.holds:
-            worst = max(claim.measured for claim in self.claims if claim.promised)
-            what = f"All that {self.group} promises on pixels ({self.on_grid}) is kept"
-            return f"{what}: the largest relative error is {worst:.2g}, which is rounding."
-        wrong = next(claim for claim in self.claims if claim.promised and not claim.holds)
-        if wrong.verdict == "not told apart":
-            return (
-                f"What {self.group} promises on pixels ({self.on_grid}) cannot be told: {wrong.statement} is off by "
-                f"{wrong.measured:.2g}, but rounding alone moves the results by {self.rounding:.1g} in float32."
-            )
-        named = [layer.name for layer in self.broken]
-        where = f" by {', '.join(named)}" if named else f" by {wrong.where}" if wrong.where else ""
-        return (
-            f"What {self.group} promises on pixels ({self.on_grid}) is broken{where}: {wrong.statement} is off by "
-            f"{wrong.measured:.2g}, but at most {wrong.bound:.2g} is rounding."
-        )
+        what = f"What {self._promise()} cannot be told: {untold.statement} is off by {untold.measured:.2g}"
+        if untold.bound > _TELLING:
+            return f"{what}, but interpolating these images may cost {untold.bound:.2g}, too much to tell it from."
+        if untold.measured <= untold.bound < _ROUNDING:
+            return f"{what}, but this result is the same for all images."
+        return f"{what}, but rounding alone moves the results by {self.rounding:.1g} in float32."
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -228,6 +258,7 @@ def _lines(found: Certificate) -> Iterator[str]:
     if found.layers:
         yield ""
         yield from aligned(list(_layer_rows(found.layers)))
+        yield from _reasons(found.layers)
     yield ""
     rows = [("element", "float64", "floor", "verdict", "float32", "verdict")]
     for one in found.elements:
@@ -245,9 +276,25 @@ def _claim_rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
 
 
 def _layer_rows(layers: Sequence[CertifiedLayer]) -> Iterator[tuple[str, ...]]:
-    yield ("layer", "kind", "pixels", "group", "planned", "error on the grid", "verdict", "between", "floor there")
+    """A table; "planned" is left out where nothing is planned, what lies between where there is nothing."""
+    planned = any(layer.planned is not None for layer in layers)
+    between = any(layer.between is not None for layer in layers)
+    heads = ("planned",) * planned, ("between", "floor there") * between
+    yield ("layer", "kind", "pixels", "group", *heads[0], "error on the grid", "verdict", *heads[1])
     for layer in layers:
-        numbers = [number(value) for value in (layer.error, layer.between, layer.floor)]
         size = f"{layer.size[0]} x {layer.size[1]}"
-        planned = _PLANNED[layer.planned] + (f" ({layer.reason})" if layer.reason else "")
-        yield (layer.name, layer.kind, size, layer.group, planned, numbers[0], layer.verdict, *numbers[1:])
+        plan, rest = (
+            (_PLANNED[layer.planned],) * planned,
+            (number(layer.between), number(layer.floor)) if between else (),
+        )
+        yield (layer.name, layer.kind, size, layer.group, *plan, number(layer.error), layer.verdict, *rest)
+
+
+def _reasons(layers: Sequence[CertifiedLayer]) -> Iterator[str]:
+    """Every reason once, after the layers that it is told of."""
+    told: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.reason:
+            told.setdefault(layer.reason, []).append(layer.name)
+    for reason, names in told.items():
+        yield f"{'every layer' if len(names) == len(layers) > 1 else ', '.join(dict.fromkeys(names))}: {reason}"

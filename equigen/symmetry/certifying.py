@@ -10,21 +10,15 @@ images (`equigen.symmetry.error`), and nothing is promised.
 
 Errors of the whole are relative to its results about their common mean, so that a number added to all of them hides
 nothing. An error counts as exact up to the rounding of a network of some 20 layers, or four times the rounding that
-this network shows on these images without any motion: with f32 and f64 the network in both precisions,
-
-    r = ||f32(x) - f64(x)|| / ||f64(x) - mean||,    bound32 = max(1e-5, 4 r),   bound64 = max(1e-12, 4 r 2^-29),
-
-but never above 1e-3 and 1e-10: where rounding moves results further, what is broken is not told apart from it, and
-nothing is certified. Nor is it where the network says the same of all images (to 1e-6), or where the images are their
-own quarter turns (to 1e-3), since then nothing was put to the test.
+this network shows on these images without any motion (`equigen.symmetry.judging`); where rounding moves results by more
+than 1e-3 in float32, what is broken is not told apart from it, and nothing is certified. Nor is it where the network
+says the same of all images (to 1e-6), or where the images are their own quarter turns (to 1e-3), since then nothing was
+put to the test.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import overload
 
 import torch
@@ -34,20 +28,16 @@ from equigen.diffusion.model import DiffusionModel
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import require_plane_group
 from equigen.symmetry.action import Action, TrivialAction
-from equigen.symmetry.certificate import LEAST_CONTRAST, Certificate, CertifiedElement, CertifiedLayer, Claim
+from equigen.symmetry.called import copies, settled
+from equigen.symmetry.certificate import LEAST_CONTRAST, Certificate, CertifiedLayer, Claim, motions_of
 from equigen.symmetry.certified_layers import certified_layers, error_between
-from equigen.symmetry.elements import elements_of
 from equigen.symmetry.error import EquivarianceError, equivariance_error, rounding
 from equigen.symmetry.image_action import ImageAction
+from equigen.symmetry.judging import Judged, certified_elements, judged, require_moved
 from equigen.symmetry.theorem.certificate import ModelCertificate
 from equigen.symmetry.theorem.certifying import certify_model
 
 __all__ = ["certify"]
-
-_SLACK = 4.0  # rounding of a moved image may be so much larger than that of the image itself
-_MOST = {torch.float64: 1e-10, torch.float32: 1e-3}  # no larger error is taken for rounding
-_MOVED = 1e-3  # images that a motion changes by less are their own
-_DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
 @overload
@@ -105,14 +95,13 @@ def certify(network: nn.Module, group: PlaneGroup | Action, x: Tensor | None = N
 
 
 def _certified(network: nn.Module, group: PlaneGroup, x: Tensor) -> Certificate:
-    copies = [copy.deepcopy(network).cpu().to(dtype).eval() for dtype in (torch.float64, torch.float32)]
-    exact, single = copies
+    exact, single = copies(network)
     x = x.detach().cpu().double()
-    said, rough = exact(x), single(x.float()).double()
+    rough = single(x.float()).double()
+    (said,) = settled(exact, lambda x: (exact(x),), x)
     if not bool(said.isfinite().all() and rough.isfinite().all()):
         raise ValueError("the network gives numbers that are not finite on these images: give others, or train again.")
-    _require_settled(exact, x, said)
-    _require_moved(x, group)
+    require_moved(x, group)
     middle = said.mean() if bool((said != said.mean()).any()) else torch.zeros(())
     size = (said - middle).norm()
     rounded = float((rough - said).norm() / size)
@@ -132,92 +121,20 @@ def _certified(network: nn.Module, group: PlaneGroup, x: Tensor) -> Certificate:
         rounding=rounded,
         claims=tuple(_claims(group, grids, between, layers)),
         layers=tuple(layers),
-        elements=tuple(_elements(grids[0], grids[1], between)),
+        elements=tuple(certified_elements(grids[0], grids[1], between)),
     )
 
 
-def _require_settled(network: nn.Module, x: Tensor, said: Tensor) -> None:
-    """Refuse a network that says something else of the same images a second time."""
-    if float((network(x) - said).norm()) <= rounding(torch.float64) * float(said.norm()):
-        return
-    names = {module: name for name, module in network.named_modules() if not any(module.children())}
-    made: list[tuple[nn.Module, Tensor, Tensor]] = []
-
-    def note(module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
-        made.append((module, given[0], result))
-
-    hooks = [module.register_forward_hook(note) for module in names]
-    try:
-        for _ in range(2):
-            network(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    half = len(made) // 2
-    pairs = zip(made[:half], made[half:], strict=False)
-    wrong = next((a[0] for a, b in pairs if torch.equal(a[1], b[1]) and not torch.equal(a[2], b[2])), None)
-    where = "what lies between its layers" if wrong is None else f"{names[wrong]} ({type(wrong).__name__})"
-    raise ValueError(
-        f"the network gives other results on the same images a second time, by {where}, but only one that is "
-        "deterministic can be certified: switch off what draws numbers, such as dropout, or keeps a state."
-    )
-
-
-def _require_moved(x: Tensor, group: PlaneGroup) -> None:
-    """Refuse images that a motion of the grid leaves as they are: under it every network is invariant."""
-    inside = group.on_grid()
-    action, size = ImageAction(inside), float(x.norm())
-    for g in elements_of(inside)[1:]:
-        moved = action(g, x)
-        if moved.shape == x.shape and float((moved - x).norm()) <= _MOVED * size:
-            angle, flip = g.tolist()
-            what = f"turned by {math.degrees(angle):g} degrees" + (" after a flip" if flip else "")
-            raise ValueError(
-                f"these images are their own quarter turns or flips ({what} they change by less than {_MOVED:g}), so "
-                "that nothing would be tested: give others."
-            )
-
-
-@dataclass(frozen=True)
-class _OnGrid:
-    """Errors of the whole under motions of the grid, in one precision.
-
-    exact: the largest error that counts as exact; rounding: the largest that rounding may have made; mute: whether
-    nothing can be told, since the network says the same of all images or rounding drowns what it says.
-    """
-
-    found: EquivarianceError
-    exact: float
-    rounding: float
-    mute: bool
-
-    @property
-    def verdicts(self) -> tuple[str, ...]:
-        return tuple(map(self._verdict, self.found.error.tolist()))
-
-    @property
-    def verdict(self) -> str:
-        """That on the largest error."""
-        return self._verdict(self.found.largest)
-
-    def _verdict(self, error: float) -> str:
-        if error <= self.exact:
-            return "not told apart" if self.mute else "exact"
-        return "not told apart" if error <= self.rounding else "broken"
-
-
-def _on_grid(function: Callable[[Tensor], Tensor], x: Tensor, group: PlaneGroup, rounded: float, mute: bool) -> _OnGrid:
+def _on_grid(function: Callable[[Tensor], Tensor], x: Tensor, group: PlaneGroup, rounded: float, mute: bool) -> Judged:
     """Errors of the whole under motions of the grid, in the precision of the images."""
     inside = group.on_grid()
     found = equivariance_error(function, x, ImageAction(inside), TrivialAction(inside))
-    single, most = x.dtype == torch.float32, _MOST[x.dtype]
-    own = max(rounding(x.dtype), _SLACK * rounded * (1.0 if single else _DOUBLE))
-    return _OnGrid(found, min(own, most), own, mute or (single and own > most))
+    return judged(found, x.dtype, rounded, mute=mute)
 
 
 def _claims(
     group: PlaneGroup,
-    grids: list[_OnGrid],
+    grids: list[Judged],
     between: EquivarianceError | None,
     layers: list[CertifiedLayer],
 ) -> list[Claim]:
@@ -227,9 +144,8 @@ def _claims(
         wrong = ", ".join(layer.name for layer in layers if layer.verdict == "broken")
         for grid, precision in zip(grids, ("float64", "float32"), strict=True):
             where = (wrong or _suspected(layers)) if grid.verdict == "broken" else ""
-            what = f"the motions of the grid in {group.name} ({inside.name}), {precision}"
-            statement = f"invariance of the whole under {what}"
-            claims.append(Claim(statement, True, grid.found.largest, grid.exact, grid.verdict, where))
+            statement = f"invariance of the whole under {motions_of(group.name, inside.name)}, {precision}"
+            claims.append(Claim(statement, True, grid.largest, grid.exact, grid.verdict, where))
         if measured := [layer for layer in layers if layer.error is not None]:
             names = ", then ".join(dict.fromkeys(layer.group for layer in measured))
             statement, bound = f"every layer under the motions of the grid in {names}, float64", rounding(torch.float64)
@@ -249,23 +165,3 @@ def _suspected(layers: list[CertifiedLayer]) -> str:
     planned = [layer.name for layer in layers if layer.planned is False]
     doubtful = [layer.name for layer in layers if layer.reason]
     return ", ".join(planned or doubtful) or "what lies between the layers"
-
-
-def _elements(exact: _OnGrid, single: _OnGrid, between: EquivarianceError | None) -> list[CertifiedElement]:
-    rows = []
-    for found, verdicts in ((exact.found, exact.verdicts), (between, between.verdicts if between else ())):
-        for k, (angle, flip) in enumerate([] if found is None else found.elements.tolist()):
-            assert found is not None
-            rows.append(
-                CertifiedElement(
-                    angle=math.degrees(angle),
-                    flipped=bool(flip),
-                    on_grid=found is exact.found,
-                    error=float(found.error[k]),
-                    floor=float(found.floor[k]),
-                    verdict=verdicts[k],
-                    single=float(single.found.error[k]) if found is exact.found else None,
-                    single_verdict=single.verdicts[k] if found is exact.found else "",
-                )
-            )
-    return rows

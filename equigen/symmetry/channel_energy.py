@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,7 @@ __all__ = ["NECESSARY", "Passage", "energy_layers", "passages"]
 NECESSARY = "by channel energy alone, a necessary check"
 """What is said of every layer that was measured in this way."""
 
+_Result = TypeVar("_Result")
 _BETWEEN = 3  # elements off the grid at which each layer is measured
 _ALONG_LAST = (nn.Linear, nn.LayerNorm)
 
@@ -66,11 +67,12 @@ class Passage:
     after: Tensor | None
 
 
-def passages(module: nn.Module, run: Callable[[], Tensor], size: tuple[int, int]) -> tuple[Tensor, list[Passage]]:
+def passages(module: nn.Module, run: Callable[[], _Result], size: tuple[int, int]) -> tuple[_Result, list[Passage]]:
     """Run a network and note what goes through its layers.
 
     Args:
-        module: whose layers are watched: modules without children, and those that are used as one.
+        module: whose layers are watched: modules without children, and those that are used as one; none of TorchScript,
+            which runs out of Python's sight.
         run: calls it.
         size: (H, W) of the images that it is given.
 
@@ -105,7 +107,7 @@ def passages(module: nn.Module, run: Callable[[], Tensor], size: tuple[int, int]
 
 
 def energy_layers(
-    module: nn.Module, function: Callable[[Tensor], Tensor], group: PlaneGroup, x: Tensor, soft: Tensor
+    module: nn.Module, function: Callable[[Tensor], object], group: PlaneGroup, x: Tensor, soft: Tensor
 ) -> list[CertifiedLayer]:
     """The layers of a network, each held to keep the energy of its channels if what it is given keeps it.
 
@@ -114,7 +116,7 @@ def energy_layers(
 
     Args:
         module: in evaluation mode, float64, deterministic.
-        function: calls it on images.
+        function: calls it on images; what it gives does not count.
         group: that acts.
         x: images (B, C, H, W) on which the motions of the grid are measured, float64.
         soft: images on which the other elements of the group are measured, of a low band, so that these cost little.
@@ -139,7 +141,7 @@ def energy_layers(
 class _Energies:
     """What goes through the layers on images, and on moved ones, each of which is run once."""
 
-    def __init__(self, module: nn.Module, function: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    def __init__(self, module: nn.Module, function: Callable[[Tensor], object], x: Tensor) -> None:
         self.module, self.function, self.x = module, function, x
         self.known: dict[bytes, list[Passage]] = {}
         self.start = self.at(x)
@@ -211,6 +213,8 @@ def _layers(module: nn.Module, name: str = "") -> Iterator[tuple[nn.Module, str]
 
     What a steerable layer computes inside, such as samples of its functions on the group, need keep no energy.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        return
     steerable = isinstance(module, SteerableModule)
     holds = any(isinstance(child, SteerableModule) for child in module.modules() if child is not module)
     if not any(module.children()) or isinstance(module, nn.MultiheadAttention) or (steerable and not holds):

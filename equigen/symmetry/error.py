@@ -1,23 +1,26 @@
 """How far a function is from commuting with a group, beside what interpolation alone would cost.
 
-For each element g, with W the window of the action (`Action.window`: the disk of an image) and x = W x,
+For each element g, with W the window of the action (`Action.window`: the disk of an image, with a soft rim), and of
+images x = W y,
 
-    error(g) = ||W f(g x) - g W f(x)|| / ||W f(x)||,        norms over the whole batch,
+    error(g) = ||W W f(g x) - W g W f(x)|| / ||W W f(x)||,        norms over the whole batch.
+
+The window commutes with the group, but for what sampling it costs, so that both sides have to hold it equally often.
 
 and, where images are rotated between quarter turns, the floor paired with it: the same images, rotated and rotated
-back. It is the largest of what is lost of the images, of what the function makes of this loss, and of what is lost of
-its results,
+back. It is the largest of what is lost of the images, of what the function makes of this loss, of what is lost of its
+results, and of what the window loses of both,
 
-    floor(g) = max(||W g^-1 g x - W x|| / ||W x||,  ||W f(g^-1 g x) - W f(x)|| / ||W f(x)||,
-                   ||g^-1 g W f(x) - W f(x)|| / ||W f(x)||).
+    floor(g) = max(||W W g^-1 g x - W W x|| / ||W W x||,  ||W W f(g^-1 g x) - W W f(x)|| / ||W W f(x)||,
+                   ||W W g^-1 g y - W W y|| / ||W W y||,  ||W W g z - W g W z|| / ||W W z|| for z = x, y),  y = W f(x).
 
 Going back is `Action.back`, whose errors do not cancel those of going: it costs .7 to 1.4 times what rotating once
 costs (the median over angles, bands up to .7 of Nyquist). The verdict on an element is
 
     "exact"             error <= rounding of the dtype
-    "at the floor"      error <= 2 floor <= .2
-    "not told apart"    error <= 2 floor, but 2 floor > .2: a function that does not commute would pass as well
-    "broken"            error > 2 floor
+    "at the floor"      error <= bound <= .2,   bound = max(2 floor, what the caller allows; nothing if it says nothing)
+    "not told apart"    error <= bound, but bound > .2: a function that does not commute would pass as well
+    "broken"            error > bound
 
 What is broken by less than the floor cannot be told from what is not: give pictures of a low band, and look at exact
 elements too.
@@ -38,7 +41,7 @@ __all__ = ["EquivarianceError", "equivariance_error", "rounding"]
 
 _ROUNDING = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 3e-2}
 _VERDICTS = ("exact", "at the floor", "not told apart", "broken")
-_TELLING = 0.2  # a larger bound, twice the floor, lets functions pass that are far from commuting
+_TELLING = 0.2  # a larger bound lets functions pass that are far from commuting
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class EquivarianceError:
         worst: (n,), that of the worst item of the batch, relative to this item's own norm.
         floor: (n,), what rotating and rotating back costs on the same images; 0 where nothing is interpolated.
         exact: the largest error that counts as exact.
+        allowed: where anything is interpolated, the error that is allowed however small the floor.
 
     Example:
         >>> from equigen.groups.plane_groups import Cyclic
@@ -66,11 +70,17 @@ class EquivarianceError:
     worst: Tensor
     floor: Tensor
     exact: float
+    allowed: float = 0.0
+
+    @property
+    def bounds(self) -> Tensor:
+        """(n,), up to which errors are at the floor."""
+        return torch.where(self.floor > 0, (2.0 * self.floor).clamp_min(self.allowed), 0.0)
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """For each element "exact", "at the floor", "not told apart" or "broken"."""
-        bound = 2.0 * self.floor
+        bound = self.bounds
         place = torch.where(self.error <= bound, torch.where(bound <= _TELLING, 1, 2), 3)
         return tuple(_VERDICTS[k] for k in torch.where(self.error <= self.exact, 0, place).tolist())
 
@@ -149,23 +159,37 @@ def _measured(
     function: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, action_in: Action, action_out: Action, g: Tensor
 ) -> tuple[float, float, float]:
     """Error, worst and floor at one element, of windowed data and of what the function makes of them."""
-    size = _norms(start)
+    made = action_out.window
+    twice = made(start)
+    size = _norms(twice)
     moved, goal = function(action_in(g, x)).detach(), action_out(g, start)
     if moved.shape != goal.shape:
         raise ValueError(
             f"function gives shape {tuple(moved.shape)} for moved data, but its result moved has shape "
             f"{tuple(goal.shape)}: give data whose frame is square, or another action_out."
         )
-    apart = _norms(action_out.window(moved) - goal)
+    apart = _norms(made(made(moved)) - made(goal))
     floor = [0.0]
     if not bool(action_in.exact_at(g)):
-        back, whole = action_in.back(g, action_in(g, x)), action_in.window(x)
-        floor.append(_relative(_norms(action_in.window(back) - whole), _norms(whole)))
-        floor.append(_relative(_norms(action_out.window(function(back).detach()) - start), size))
+        back = action_in.back(g, action_in(g, x))
+        floor += [_lost(x, back, action_in), _windowed(x, g, action_in)]
+        floor.append(_relative(_norms(made(made(function(back).detach())) - twice), size))
     if not bool(action_out.exact_at(g)):
-        floor.append(_relative(_norms(action_out.back(g, goal) - start), size))
+        floor += [_lost(start, action_out.back(g, goal), action_out), _windowed(start, g, action_out)]
     worst = torch.where(apart == 0, apart, apart / size).max()
     return _relative(apart, size), float(worst), max(floor)
+
+
+def _lost(x: Tensor, back: Tensor, action: Action) -> float:
+    """What data that went and came back lost."""
+    whole = action.window(action.window(x))
+    return _relative(_norms(action.window(action.window(back)) - whole), _norms(whole))
+
+
+def _windowed(x: Tensor, g: Tensor, action: Action) -> float:
+    """What it costs to cut data after a motion instead of before."""
+    after, before = action.window(action(g, x)), action(g, action.window(x))
+    return _relative(_norms(action.window(after - before)), _norms(action.window(action.window(x))))
 
 
 def rounding(dtype: torch.dtype) -> float:

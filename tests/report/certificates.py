@@ -48,7 +48,7 @@ def certificate(kind: str) -> ModelCertificate:
     for element in between:
         for place, noise in enumerate(_NOISE):
             levels.append(
-                CertifiedLevel(element, False, noise, 0.013 - 0.001 * place, 0.01, "at the floor", None, None)
+                CertifiedLevel(element, False, noise, 0.013 - 0.001 * place, 0.002, 0.05, "at the floor", None, None)
             )
     layers = (
         CertifiedLayer("conv_in", "SteerableConv2d", (8, 8), "C4", True, "", 1e-16, "exact"),
@@ -69,9 +69,9 @@ def certificate(kind: str) -> ModelCertificate:
 
 def _level(element: str, place: int, noise: float, kind: str) -> CertifiedLevel:
     if kind == "broken":
-        return CertifiedLevel(element, True, noise, 0.21 / (1 + place), 0.0, "broken", 0.21 / (1 + place), 2e-7)
+        return CertifiedLevel(element, True, noise, 0.21 / (1 + place), 0.0, 1e-9, "broken", 0.21 / (1 + place), 2e-7)
     error = 0.0 if place == 7 else 1e-15 * (1 + place)
-    return CertifiedLevel(element, True, noise, error, 0.0, "exact", 3e-7, 2e-7)
+    return CertifiedLevel(element, True, noise, error, 0.0, 1e-9, "exact", 3e-7, 2e-7)
 
 
 def _path(solver: str, element: str, kind: str) -> CertifiedPath:

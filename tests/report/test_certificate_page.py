@@ -121,10 +121,36 @@ def test_tables_leave_out_columns_that_say_nothing():
     assert "where it breaks" not in premise_table(exact.premises).heading
     assert premise_table(broken.premises).rows[4][2:] == ["broken", "conv_in, <down>.0"]
     assert "planned" not in layer_table(exact.layers).heading
-    assert layer_table(broken.layers).rows[1][4] == "broken: one row is left over"
-    assert "twice its floor" not in level_table(exact.levels).heading
+    table = layer_table(broken.layers)
+    assert table.heading[3:] == ["planned", "on the grid", "verdict"]  # all are of one group
+    assert table.rows[1][3] == "broken (1)"
+    assert table.caption.endswith("(1) one row is left over.")
+    other = replace(broken.layers[1], group="C1", between=0.1, floor=0.2)
+    assert layer_table([broken.layers[0], other]).heading[3:] == [
+        *("group", "planned", "on the grid", "verdict", "between", "floor")
+    ]
+    unknown = [replace(one, planned=None, reason="by energy alone") for one in broken.layers]
+    assert "planned" not in layer_table(unknown).heading
+    assert "interpolation" not in level_table(exact.levels).heading
     assert claim_table(broken.premises[4].claims).heading[-1] == "where"
     assert claim_table(exact.premises[0].claims, ["action"]).rows[0][1] == "action"
+
+
+def test_paths_that_are_told_stand_apart_from_those_that_are_promised():
+    found = certificate("at the floor")
+    between = [path for path in found.paths if path.bound == 0.03]
+    beyond = [replace(path, final=0.2, verdict="told") if path in between else path for path in found.paths]
+    table = path_table(beyond)
+    assert [row[0] for row in table.rows] == [*SOLVERS, *SOLVERS]
+    assert {row[-1] for row in table.rows[: len(SOLVERS)]} == {"exact"}
+    assert {row[-1] for row in table.rows[len(SOLVERS) :]} == {"told"}
+    assert table.caption.startswith("Told, and not promised")
+    assert path_table(certificate("exact").paths).caption == ""
+
+
+def test_the_figure_between_the_grid_shows_what_is_allowed():
+    parsed = shown(text_of("at the floor"))
+    assert "some error is allowed (dotted)" in parsed.words
 
 
 @pytest.mark.parametrize("holds", [True, False])

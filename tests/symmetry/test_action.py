@@ -151,7 +151,9 @@ def test_only_groups_beyond_quarter_turns_need_the_disk():
     for group in (Cyclic(1), Cyclic(4), Dihedral(4), Dihedral(1, axis=math.pi / 4)):
         assert torch.equal(ImageAction(group).window(x), x)
     for group in (Cyclic(3), Cyclic(8), Dihedral(1, axis=0.1), SO2(), O2()):
-        assert torch.equal(ImageAction(group).window(x)[0, 0], disk_mask(8, 8))
+        assert torch.equal(ImageAction(group).window(x)[0, 0], disk_mask(8, 8, rim=4.0))
+        large = ImageAction(group).window(torch.ones(1, 1, 20, 28))
+        assert torch.equal(large[0, 0], disk_mask(20, 28, rim=8.0))
 
 
 def test_default_elements():

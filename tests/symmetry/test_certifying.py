@@ -31,7 +31,7 @@ def test_a_sound_network_is_certified_layer_by_layer():
     assert all(one.on_grid and one.error < 1e-14 and one.single < 1e-5 for one in found.elements)
     assert [one.angle for one in found.elements] == [0.0, 90.0, 180.0, 270.0]
     assert 1e-9 < found.rounding < 1e-5
-    assert found.sentence().startswith("All that C4 promises on pixels (C4) is kept")
+    assert found.sentence().startswith("All that C4 promises on pixels is kept")
 
 
 @pytest.mark.parametrize("by", [1e-3, 1e-8])

@@ -26,7 +26,7 @@ from equigen.symmetry.certificate import Claim
 from equigen.symmetry.theorem.certificate import Premise
 from equigen.symmetry.theorem.moving import Trial, settled
 from equigen.symmetry.theorem.paths import PATH_BOUND
-from equigen.symmetry.theorem.solvers import AnySolver, Radial, all_solvers
+from equigen.symmetry.theorem.solvers import AnySolver, Radial, require_solvers
 
 __all__ = ["batch_premise"]
 
@@ -42,6 +42,7 @@ def batch_premise(
     solvers: Sequence[AnySolver] | None = None,
     condition: Mapping[str, Tensor] | None = None,
     structure: Tensor | None = None,
+    guidance: float = 1.0,
 ) -> Premise:
     """Compare batches of one with a batch of many, for the denoiser, for every solver and for the sampler.
 
@@ -52,9 +53,13 @@ def batch_premise(
         solvers: None: all.
         condition: of the items, named tensors (n, ...).
         structure: of the items, where the space has one.
+        guidance: of the sampler.
 
     Returns:
         The premise "batch".
+
+    Raises:
+        ValueError: no solver.
 
     Example:
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic, PredictorCorrector
@@ -65,15 +70,15 @@ def batch_premise(
         >>> [batch_premise(model, x, 0, solvers=[one]).verdict for one in (PredictorCorrector(), shared)]
         ['exact', 'broken']
     """
-    solvers = all_solvers() if solvers is None else tuple(solvers)
+    solvers = require_solvers(solvers)
     with settled(model) as copied:
         denoiser = _denoiser_error(copied, x[:16], seed, condition or {}, structure)
-        trial = Trial(copied, TrivialAction(Cyclic(1)), seed, _ITEMS, _STEPS, _four(condition))
+        trial = Trial(copied, TrivialAction(Cyclic(1)), seed, _ITEMS, _STEPS, _four(condition), guidance)
         radial = Radial(copied.denoiser.schedule)
         steps = [(type(solver).__name__, _steps_error(trial, solver, radial)) for solver in solvers]
-        whole = _steps_error(trial, solvers[0], None) if solvers else 0.0
+        whole = _steps_error(trial, solvers[0], None)
     wrong = ", ".join(name for name, error in steps if not error <= PATH_BOUND)
-    apart = max((error for _, error in steps), default=0.0)
+    apart = max(error for _, error in steps)
     claims = [
         _claim("the denoiser makes of an item alone what it makes of it in a batch", denoiser, "the denoiser"),
         _claim("the steps of every solver take an item alone where they take it in a batch", apart, wrong),

@@ -7,13 +7,13 @@ of claims about one part alone; what the claims rest on (noise levels, layers, p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from equigen.symmetry.certificate import CertifiedLayer, Claim
 from equigen.symmetry.columns import aligned, number
+from equigen.symmetry.plain_values import finite_values
 
 __all__ = ["CertifiedLevel", "CertifiedPath", "ModelCertificate", "Premise", "RecoverableLevel"]
 
@@ -61,12 +61,13 @@ class CertifiedLevel:
         noise: relative noise sigma / alpha, in the units of the denoiser.
         error: ||D(g x_t) - g D(x_t)|| / ||D(x_t)||, float64, over the batch.
         floor: what interpolation alone costs there; 0 where nothing is interpolated.
+        bound: up to which the error is exact, or at the floor.
         verdict: on the two.
         single: the error in float32 on the grid; None between.
         rounding: of float32 at the same level without any motion; None between.
 
     Example:
-        >>> CertifiedLevel("90 degrees", True, 0.5, 0.0, 0.0, "exact", 2e-7, 1e-7).verdict
+        >>> CertifiedLevel("90 degrees", True, 0.5, 0.0, 0.0, 1e-12, "exact", 2e-7, 1e-7).verdict
         'exact'
     """
 
@@ -75,6 +76,7 @@ class CertifiedLevel:
     noise: float
     error: float
     floor: float
+    bound: float
     verdict: str
     single: float | None
     rounding: float | None
@@ -193,7 +195,7 @@ class ModelCertificate:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; numbers that are not finite are None."""
-        return {**_finite(asdict(self)), "verdict": self.verdict, "holds": self.holds}
+        return {**finite_values(asdict(self)), "verdict": self.verdict, "holds": self.holds}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelCertificate:
@@ -229,14 +231,20 @@ class ModelCertificate:
             return f"The model keeps {self.group}: every premise holds, {_kept(self)}."
         premise, wrong = max(claims, key=lambda one: _VERDICTS.index(one[1].verdict))
         where = f" ({wrong.where})" if wrong.where else ""
-        what = {"broken": "does not keep", "not told apart": "cannot be told to keep"}.get(
-            wrong.verdict, "may not keep"
-        )
-        others = ", ".join(name for name in self.broken if name != premise.name)
+        found = f"the error of {wrong.statement!r} is {number(wrong.measured)}"
+        if wrong.verdict == "broken":
+            others = ", ".join(name for name in self.broken if name != premise.name)
+            return (
+                f"The model does not keep {self.group}: the {premise.name} is broken{where}, {found}, but at most "
+                f"{number(wrong.bound)} is allowed" + (f"; nor was shown to hold: {others}." if others else ".")
+            )
+        if wrong.verdict == "not told apart":
+            return (
+                f"Whether the model keeps {self.group} is not told: {found}{where}, but what is measured there could "
+                f"not be told from {number(wrong.bound)} for a model that does."
+            )
         return (
-            f"The model {what} {self.group}: the {premise.name} is {wrong.verdict}{where}, {wrong.statement} is off by "
-            f"{number(wrong.measured)}, but at most {number(wrong.bound)} is allowed"
-            + (f"; nor does: {others}." if others else ".")
+            f"The model may keep {self.group}, but {wrong.statement!r} of the {premise.name} was not measured{where}."
         )
 
     def __str__(self) -> str:
@@ -260,17 +268,11 @@ def _kept(found: ModelCertificate) -> str:
     """How well, in words."""
     if found.verdict == "exact":
         return "exactly up to rounding"
-    grid = "" if found.on_grid == found.group else f" ({found.on_grid} exactly)"
-    return f"up to what interpolation on pixels costs{grid}"
-
-
-def _finite(value: Any) -> Any:
-    """Nested values with None for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    claims = [claim for premise in found.premises for claim in premise.claims if claim.promised]
+    worst = max((one for one in claims if one.verdict == "at the floor"), key=lambda one: one.measured / one.bound)
+    grid = "" if found.on_grid == found.group else f", {found.on_grid} exactly"
+    cost = f"{number(worst.measured)}, where {number(worst.bound)} is allowed"
+    return f"up to what pixels cost ({cost}{grid})"
 
 
 def _read(values: Mapping[str, Any]) -> dict[str, Any]:

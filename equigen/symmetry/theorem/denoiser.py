@@ -5,14 +5,16 @@ denoiser gives. Motions of the grid may change nothing but rounding: with f32 an
 
     r = ||f32(x_t) - f64(x_t)|| / ||f64(x_t)||,    bound64 = max(1e-12, 4 r 2^-29),    bound32 = max(1e-6, 4 r),
 
-but at most 1e-9 and 1e-3.
+but at most 1e-9 and 1e-3. A denoiser that passes through float32 inside, where a change of the last bits of x_t moves D
+by more than 1e-9, is told by no error below four times that: "not told apart".
 
-Other elements are tested on x_0 and z in a low band on the disk (`equigen.symmetry.theorem.probes`), beside what
-interpolation costs there.
+Other elements are tested on x_0 and z in a low band on the disk, beside what interpolation costs there, and an error of
+`SAMPLED` is allowed, since a network does more on pixels than to interpolate (`equigen.symmetry.theorem.probes`).
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,21 +27,22 @@ from equigen.diffusion.model import DiffusionModel
 from equigen.diffusion.network_denoiser import NetworkDenoiser
 from equigen.diffusion.noise_levels import noise_levels
 from equigen.random import Stream
-from equigen.symmetry.certificate import CertifiedLayer, Claim
+from equigen.symmetry.certificate import CertifiedLayer
 from equigen.symmetry.certified_layers import certified_layers
 from equigen.symmetry.channel_energy import energy_layers
 from equigen.symmetry.elements import written
 from equigen.symmetry.error import EquivarianceError, equivariance_error, rounding
 from equigen.symmetry.image_action import ImageAction
 from equigen.symmetry.theorem.certificate import CertifiedLevel, Premise
-from equigen.symmetry.theorem.probes import ProbedElements, between_error, in_band
+from equigen.symmetry.theorem.denoiser_claims import denoiser_claims
+from equigen.symmetry.theorem.probes import SAMPLED, ProbedElements, between_error, in_band
 
 __all__ = ["CertifiedDenoiser", "certified_denoiser", "level_times"]
 
-_NAMED = 4  # layers that a claim names
 _MIDDLE, _LEVELS = 4, 8
 _SLACK = 4.0  # rounding of moved data may be so much larger than that of the data themselves
-_MOST, _MOST_SINGLE, _LEAST_SINGLE = 1e-9, 1e-3, 1e-6
+_MOST, _MOST_SINGLE = 1e-9, 1e-3
+_LAST, _INSIDE = 1e-14, 1e-9  # a change of the last bits, and what it moves in no denoiser that is float64 throughout
 _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
@@ -95,7 +98,8 @@ def certified_denoiser(
     rows = [row for level in range(_LEVELS) for row in probes.level(level)]
     found = probes.layers() if layers else ()
     suspects = probes.suspects(rows) if layers else []
-    claims = _claims(rows, elements, found, probes.unsettled(), suspects)
+    rough = max(probes.inside(level) for level in (0, _MIDDLE, _LEVELS - 1))
+    claims = denoiser_claims(rows, elements, found, probes.unsettled(), suspects, rough)
     premise = Premise("denoiser", "the denoiser commutes with the group at every noise level", tuple(claims))
     return CertifiedDenoiser(premise, tuple(rows), found)
 
@@ -145,9 +149,10 @@ class _Probes:
         return per_item(self.schedule.alpha(t), x_0) * x_0 + per_item(self.schedule.sigma(t), z) * z
 
     def function(self, level: int, precision: int = 0) -> Callable[[Tensor], Tensor]:
-        """D(., t) at a level; precision 0 is float64, 1 is float32."""
+        """D(., t) at a level; precision 0 is float64, 1 is float32. Zeros have no size: x + D commutes where D does."""
         t = self.times[level].to(torch.float32 if precision else torch.float64)
-        return lambda x: self.bound[precision](x, t)
+        bound, x = self.bound[precision], self.noisy(level).to(t.dtype)
+        return (lambda x: bound(x, t)) if bool(bound(x, t).any()) else (lambda x: x + bound(x, t))
 
     def level(self, level: int) -> list[CertifiedLevel]:
         """The rows of one noise level."""
@@ -155,9 +160,9 @@ class _Probes:
         if len(self.elements.grid):
             rows += self._grid(level, noise)
         if len(self.elements.between):
-            found = between_error(self.function(level), self.noisy(level, low=True), self.elements)
-            for g, error, floor, verdict in _listed(found):
-                rows.append(CertifiedLevel(written(g), False, noise, error, floor, verdict, None, None))
+            found = between_error(self.function(level), self.noisy(level, low=True), self.elements, SAMPLED)
+            for g, *measured, verdict in _listed(found):
+                rows.append(CertifiedLevel(written(g), False, noise, *measured, verdict, None, None))
         return rows
 
     def _grid(self, level: int, noise: float) -> list[CertifiedLevel]:
@@ -168,11 +173,22 @@ class _Probes:
         found = equivariance_error(exact, x, action, action, g)
         rough = equivariance_error(single, x.float(), action, action, g)
         bound, own = _bounds(r)
+        own = max(own, min(_SLACK * self.inside(level), _MOST_SINGLE))
         rows = []
-        for k, error in enumerate(found.error.tolist()):
+        for k, (error, coarse) in enumerate(zip(found.error.tolist(), rough.error.tolist(), strict=True)):
             verdict = "exact" if error <= bound else "not told apart" if error <= own else "broken"
-            rows.append(CertifiedLevel(written(g[k]), True, noise, error, 0.0, verdict, float(rough.error[k]), r))
+            rows.append(CertifiedLevel(written(g[k]), True, noise, error, 0.0, bound, verdict, coarse, r))
         return rows
+
+    def inside(self, level: int) -> float:
+        """How far a change of the last bits moves the denoised: 1e-13 in float64, 1e-7 where it passes through float32.
+
+        Relative; 0 where it moves by no more than such a change of the items can explain.
+        """
+        x, function = self.noisy(level), self.function(level)
+        said, change = function(x), _LAST * torch.sign(self.z[level]) * x
+        moved = float((function(x + change) - said).norm() / said.norm())
+        return moved if moved > _INSIDE else 0.0
 
     def unsettled(self) -> float:
         """How far the denoiser is from giving the same a second time, relative to what it gives."""
@@ -183,13 +199,15 @@ class _Probes:
     def layers(self) -> tuple[CertifiedLayer, ...]:
         """The layers of the network inside, each on what it is given at a middle level."""
         action, denoiser = self.elements.action, self.plain
-        if not isinstance(denoiser, NetworkDenoiser) or not isinstance(action, ImageAction) or self.given:
+        if not isinstance(denoiser, NetworkDenoiser) or not isinstance(action, ImageAction):
             return ()
         network = getattr(denoiser.network, "_orig_mod", denoiser.network)
         x, c = self.noisy(_MIDDLE), denoiser.preconditioning(self.schedule, self.times[_MIDDLE])
         try:
+            after = list(inspect.signature(network.forward).parameters.values())[2:]
+            told = [self.given.get(one.name, None if one.default is one.empty else one.default) for one in after]
             noise = c.noise.expand(len(x)).clone()
-            return tuple(certified_layers(network, action.group, per_item(c.inward, x) * x, (noise,)))
+            return tuple(certified_layers(network, action.group, per_item(c.inward, x) * x, (noise, *told)))
         except ValueError:  # a network that cannot be run without numbers has no plan
             return ()
 
@@ -220,80 +238,6 @@ def _bounds(r: float) -> tuple[float, float]:
     return min(own, _MOST), own
 
 
-def _listed(found: EquivarianceError) -> list[tuple[Tensor, float, float, str]]:
-    return list(zip(found.elements, found.error.tolist(), found.floor.tolist(), found.verdicts, strict=True))
-
-
-def _claims(
-    rows: list[CertifiedLevel],
-    elements: ProbedElements,
-    layers: tuple[CertifiedLayer, ...],
-    unsettled: float,
-    suspects: list[str],
-) -> list[Claim]:
-    group, inside = elements.action.group.name, elements.exactly.group.name
-    wrong = _listed_names([layer.name for layer in layers if layer.verdict == "broken"])
-    same = "exact" if unsettled <= rounding(torch.float64) else "broken"
-    claims = [Claim("it gives the same a second time", True, unsettled, rounding(torch.float64), same)]
-    grid, between = ([row for row in rows if row.on_grid is kind] for kind in (True, False))
-    if grid:
-        where = group if group == inside else f"the motions of the grid in {group} ({inside})"
-        claims += [_double(grid, where, wrong or _listed_names(suspects) or _suspected(layers)), _single(grid, where)]
-    if measured := [layer for layer in layers if layer.error is not None]:
-        statement, bound = "every layer commutes with the motions of the grid in its group", rounding(torch.float64)
-        worst = max(layer.error for layer in measured if layer.error is not None)
-        claims.append(Claim(statement, True, worst, bound, "broken" if wrong else "exact", wrong))
-    if between:
-        row = max(between, key=lambda row: _beyond(row.error, 2.0 * row.floor))
-        verdict = max((row.verdict for row in between), key=_ORDER.index)
-        statement = f"D commutes with the other elements of {group}, float64"
-        claims.append(
-            Claim(statement, True, row.error, 2.0 * row.floor, verdict, _place(row) if verdict == "broken" else "")
-        )
-    return claims
-
-
-_ORDER = ("exact", "at the floor", "not told apart", "broken")
-
-
-def _double(rows: list[CertifiedLevel], where: str, by: str) -> Claim:
-    row = max(rows, key=lambda row: _beyond(row.error, _bounds(row.rounding or 0.0)[0]))
-    verdict = max((row.verdict for row in rows), key=_ORDER.index)
-    bound = _bounds(row.rounding or 0.0)[0]
-    names = (by or _place(row)) if verdict == "broken" else ""
-    return Claim(f"D commutes with {where}, float64", True, row.error, bound, verdict, names)
-
-
-def _single(rows: list[CertifiedLevel], where: str) -> Claim:
-    """The claim in float32, of which nothing can be told where rounding is larger than the cap."""
-
-    def bound(row: CertifiedLevel) -> float:
-        return max(_LEAST_SINGLE, _SLACK * (row.rounding or 0.0))
-
-    row = max(rows, key=lambda row: _beyond(row.single or 0.0, bound(row)))
-    error, own = row.single if row.single is not None else 0.0, bound(row)
-    mute = any(bound(row) > _MOST_SINGLE for row in rows)
-    verdict = "broken" if not error <= own else "not told apart" if mute else "exact"
-    return Claim(f"D commutes with {where}, float32", True, error, min(own, _MOST_SINGLE), verdict, "")
-
-
-def _beyond(error: float, bound: float) -> float:
-    """How far an error goes beyond its bound; what is no number goes furthest."""
-    return float("inf") if error != error else error / bound if bound else float(error > 0.0) * float("inf")
-
-
-def _place(row: CertifiedLevel) -> str:
-    return f"{row.element} at a relative noise of {row.noise:.2g}"
-
-
-def _suspected(layers: tuple[CertifiedLayer, ...]) -> str:
-    """Who may have broken what no measured layer breaks: what is planned to, else what is not known."""
-    planned = [layer.name for layer in layers if layer.planned is False]
-    doubtful = [layer.name for layer in layers if layer.reason]
-    return _listed_names(planned or doubtful)
-
-
-def _listed_names(names: list[str]) -> str:
-    """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _listed(found: EquivarianceError) -> list[tuple[Tensor, float, float, float, str]]:
+    numbers = (found.error.tolist(), found.floor.tolist(), found.bounds.tolist())
+    return list(zip(found.elements, *numbers, found.verdicts, strict=True))

@@ -14,6 +14,7 @@ F. Noe, Equivariant flows, 2020, theorem 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from equigen.diffusion.conditions import for_denoiser
+from equigen.diffusion.denoiser import BoundDenoiser, Denoiser
 from equigen.diffusion.likelihood import log_likelihood, log_volume, normal_log_prob, rademacher
 from equigen.diffusion.model import DiffusionModel
 from equigen.diffusion.sampling import prior_std
@@ -62,7 +64,8 @@ def likelihood_premise(
 
     Returns:
         The premise "likelihood": one claim, in nats for each degree of freedom, of items with noise of a twentieth of
-        the standard deviation of the data, or the least that the schedule has.
+        the standard deviation of the data, or the least that the schedule has; "not measured" where the steps of the
+        flow collapse.
 
     Example:
         >>> from equigen.diffusion import EDM, Gaussian, Isotropic
@@ -81,14 +84,18 @@ def likelihood_premise(
     if not len(grid):
         claim = Claim(f"{statement}, with {trace}", False, 0.0, _BOUND, "not measured")
         return Premise("likelihood", statement, (claim,))
+    said = f"{statement}, with {trace}, in nats a degree of freedom"
     with settled(model) as copied:
-        found, free = _densities(copied, action, grid, x[:_ITEMS].cpu().double(), seed, condition or {}, structure)
+        try:
+            found, free = _densities(copied, action, grid, x[:_ITEMS].cpu().double(), seed, condition or {}, structure)
+        except ArithmeticError:
+            lost = Claim(said, True, math.inf, _BOUND, "not measured", "a flow that cannot be followed")
+            return Premise("likelihood", statement, (lost,))
     apart = (found[1:] - found[0]).abs() / free
-    worst = float(apart.max()) if bool(apart.isfinite().all()) else float("inf")
+    worst = float(apart.max()) if bool(apart.isfinite().all()) else math.inf
     verdict = "exact" if worst <= _BOUND else "broken"
     where = "" if verdict == "exact" else "the flow of the denoiser, or the prior"
-    claim = Claim(f"{statement}, with {trace}, in nats a degree of freedom", True, worst, _BOUND, verdict, where)
-    return Premise("likelihood", statement, (claim,))
+    return Premise("likelihood", statement, (Claim(said, True, worst, _BOUND, verdict, where),))
 
 
 def _densities(
@@ -115,9 +122,25 @@ def _densities(
     t, std = _ends(model)
     alpha = float(denoiser.schedule.alpha(torch.tensor(t, dtype=torch.float64)))
     x_0 = space.project(model.scale.to_model(x))
-    bound, prior = denoiser.at(seed, item.repeat(times)), partial(normal_log_prob, space, std=std)
+    own, prior = denoiser.at(seed, item.repeat(times)), partial(normal_log_prob, space, std=std)
+    bound = BoundDenoiser(_Linked(own.denoiser), space, own.condition)
     found = log_likelihood(bound, alpha * x_0, prior=prior, t=t, probes=probes, tolerance=_TOLERANCE)
     return (found.value - log_volume(model.scale, space, x_0)).reshape(times, n), source.ndof.clamp_min(1.0)
+
+
+class _Linked(Denoiser):
+    """A denoiser that has a derivative by its items, which is zero where it does not look at them."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser, self.schedule = denoiser, denoiser.schedule
+
+    def forward(self, x_t: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
+        return self.denoiser(x_t, t, **condition) + 0.0 * x_t
+
+    def at(self, seed: int, item: Tensor) -> Denoiser:
+        inner = self.denoiser.at(seed, item)
+        return self if inner is self.denoiser else _Linked(inner)
 
 
 def _ends(model: DiffusionModel) -> tuple[float, float]:

@@ -3,7 +3,12 @@
 With unit directions u and n items z_i, under the hypothesis z_i ~ N(0, P) exactly
 
     sum_i <u, z_i> / sqrt(n v) ~ N(0, 1),    sum_i <u, z_i>^2 / v ~ chi^2 (n),    v = |P u|^2,
-    sum_i <u, z_i> <u, w_i> / sqrt(v sum_i <u, z_i>^2) ~ N(0, 1)                  for w independent of z.
+    sum_i <u, z_i> <u, w_i> / sqrt(v sum_i <u, z_i>^2) ~ N(0, 1)                  for w independent of z,
+    sum_i <z_i, w_i> / sqrt(sum_i |z_i|^2) ~ N(0, 1),
+
+the last of which finds what is small along each direction and the same along all. Draws can depend on each other and
+have no product in the mean, as z and z times a random sign: so the lengths |z_i|, and the sizes |<u, z_i>|, are mapped
+to standard normals by their distribution functions, and their products are tested in the same way.
 
 The directions are the coordinates, where a pattern shows, and cosines, where a filter shows. Moments do not make a
 normal: the largest distance D of the empirical distribution of n independent numbers from the one they should have
@@ -24,18 +29,23 @@ and J. Wolfowitz, 1956.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from equigen.diffusion.solvers.solver import AddressedNoise
 from equigen.random import Stream, normal
 from equigen.spaces.space import BoundSpace
 from equigen.symmetry.certificate import Claim
 
-__all__ = ["independent_claim", "normal_claim"]
+__all__ = ["DRAWN", "independent_claim", "normal_claim"]
+
+DRAWN = ((Stream.PRIOR, 0), *((Stream.SOLVER, step) for step in (0, 1, 2, 18)))
+"""Where a sampler of 19 steps draws: its prior, and some of the steps, in which churning draws as well."""
 
 _NUMBERS = 1 << 20  # drawn for one test
-_FEWER = 1 << 16  # of which distributions are tested, and drawn at other places
+_FEWER = 1 << 16  # of which distributions and pairs are tested, and drawn at other places
 _LEVEL = 1e-6
 _WAVES = 256  # cosines, at most
 _LATER = 9  # steps
@@ -103,8 +113,13 @@ def _distance(level: Tensor) -> Tensor:
     return (2.0 * torch.exp(-2.0 * n * apart.square())).clamp_max(1.0)
 
 
-def independent_claim(statement: str, space: BoundSpace, *, seed: int, draws: tuple[tuple[Stream, int], ...]) -> Claim:
+def independent_claim(
+    statement: str, space: BoundSpace, *, seed: int, draws: Sequence[tuple[Stream, int]] = DRAWN
+) -> Claim:
     """The claim that draws at several (stream, step) of one item are independent; errors in standard deviations.
+
+    Every pair is tested, of all but the prior with the first and the second normal of the step. The noise of steps is
+    drawn as a sampler draws it, in blocks of steps.
 
     Example:
         >>> from equigen.spaces import Euclidean
@@ -114,14 +129,50 @@ def independent_claim(statement: str, space: BoundSpace, *, seed: int, draws: tu
     """
     waves = _waves(space.shape)
     variance = _variance(space, waves)
-    parts = [_along(_draws(space, stream, seed, step), waves) for stream, step in draws]
-    inside = variance > _SMALL
-    unlikely = []
-    for k, first in enumerate(parts):
-        for other in parts[k + 1 :]:
-            size = torch.sqrt(variance * first.square().sum(0))[inside]
-            unlikely.append(2.0 * torch.special.ndtr(-((first * other).sum(0)[inside] / size).abs()))
+    parts = _sampled(space, seed, draws)
+    if any(z.shape != parts[0].shape for z in parts):  # a block of steps that is none
+        return _claim(statement, torch.zeros(1), broken=True)
+    views = [_views(space, z, _along(z, waves), variance) for z in parts]
+    unlikely = [_products(one, other) for k, one in enumerate(views) for other in views[k + 1 :]]
     return _claim(f"{statement} ({len(parts[0])} draws, standard deviations)", torch.cat(unlikely))
+
+
+def _sampled(space: BoundSpace, seed: int, draws: Sequence[tuple[Stream, int]]) -> list[Tensor]:
+    """The draws, those of solvers as they come to them."""
+    item = torch.arange(_count(space, _FEWER))
+    like = torch.zeros(len(item), *space.shape, dtype=torch.float64)
+    steps, found = 1 + max(step for _, step in draws), []
+    noise = {stream: AddressedNoise(space, seed, item, steps, like, stream) for stream, _ in draws}
+    for stream, step in draws:
+        if stream is Stream.PRIOR:
+            found.append(_draws(space, stream, seed, step, 0, _FEWER))
+        else:
+            found += [noise[stream].at(step)(draw) for draw in range(2)]
+    return found
+
+
+def _views(space: BoundSpace, z: Tensor, along: Tensor, variance: Tensor) -> tuple[Tensor, ...]:
+    """Numbers (n, K) of draws that are standard normal each, if the draws are: components, their sizes, lengths.
+
+    With them the draws themselves, flat, which are so in the space.
+    """
+    inside = variance > _SMALL
+    along = along[:, inside] / variance[inside].sqrt()
+    rank = variance[: math.prod(space.shape)].sum()
+    length = torch.special.gammainc(rank / 2.0, z.flatten(1).square().sum(1) / 2.0)[:, None]
+    return along, _as_normal(torch.special.erf(along.abs() / math.sqrt(2.0))), _as_normal(length), z.flatten(1)
+
+
+def _as_normal(level: Tensor) -> Tensor:
+    """Uniform numbers as standard normals."""
+    return torch.special.ndtri(level.clamp(1e-15, 1.0 - 1e-15))
+
+
+def _products(first: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> Tensor:
+    """Probabilities of sums of products as far off, by column; of the draws themselves over all of their numbers."""
+    sums = [(a * b).sum(0) / a.square().sum(0).sqrt() for a, b in zip(first[:-1], other[:-1], strict=True)]
+    whole = (first[-1] * other[-1]).sum() / first[-1].norm()
+    return 2.0 * torch.special.ndtr(-torch.cat((*sums, whole[None])).abs())
 
 
 def _claim(statement: str, unlikely: Tensor, broken: bool = False) -> Claim:

@@ -28,7 +28,7 @@ from equigen.symmetry.action import Action, PermutationAction
 from equigen.symmetry.image_action import ImageAction
 from equigen.symmetry.theorem.probes import in_band
 
-__all__ = ["MovedSpace", "Trajectory", "Trial", "moved_structure", "settled"]
+__all__ = ["MovedSpace", "Trajectory", "Trial", "moved_structure", "require_whole", "settled"]
 
 
 class MovedSpace(BoundSpace):
@@ -215,6 +215,33 @@ def settled(model: DiffusionModel) -> Iterator[DiffusionModel]:
     copied = copy.deepcopy(model).cpu().double()
     with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluating(copied):
         yield copied
+
+
+def require_whole(model: DiffusionModel, condition: Mapping[str, Tensor] | None) -> None:
+    """Refuse items with structures of their own (masks), which would have to move with them in every premise.
+
+    Args:
+        model: whose givens may have structures.
+        condition: of the items; a structure is none.
+
+    Raises:
+        ValueError: they have.
+
+    Example:
+        >>> from equigen.diffusion import EDM, Gaussian, Givens, Isotropic
+        >>> from equigen.spaces import Centred
+        >>> denoiser = Gaussian(torch.zeros(2, 2), Isotropic(1.0)).denoiser(EDM())
+        >>> masks = Givens.fit(torch.ones(3, 2, dtype=torch.bool), {})
+        >>> require_whole(DiffusionModel(Centred(2, 2), denoiser, givens=masks), None)
+        Traceback (most recent call last):
+        ValueError: the items have structures of their own (masks), but a certificate is one of whole items: take a ...
+    """
+    if (model.givens is None or model.givens.structure is None) and "structure" not in (condition or {}):
+        return
+    raise ValueError(
+        "the items have structures of their own (masks), but a certificate is one of whole items: take a model whose "
+        "givens have none and leave structure out, or compare trajectories alone, certified_paths(model, action, ...)."
+    )
 
 
 def moved_structure(action: Action, g: Tensor, structure: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from equigen.symmetry.certificate import Claim
 from equigen.symmetry.elements import written
 from equigen.symmetry.theorem.certificate import CertifiedPath, Premise
 from equigen.symmetry.theorem.moving import Trajectory, Trial, settled
-from equigen.symmetry.theorem.solvers import AnySolver, Radial, all_solvers
+from equigen.symmetry.theorem.solvers import AnySolver, Radial, require_solvers
 
 __all__ = ["PATH_BOUND", "certified_paths", "chosen_elements"]
 
@@ -41,7 +41,7 @@ PATH_BOUND = 1e-9
 
 _ITEMS, _STEPS, _TOLERANCES = 2, 20, 10.0
 _TELLING = 0.2  # a larger bound between the grid tells nothing
-_ORDER = ("exact", "at the floor", "not measured", "not told apart", "broken")
+_ORDER = ("exact", "at the floor", "told", "not measured", "not told apart", "broken")
 
 
 def chosen_elements(action: Action, elements: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,11 @@ def certified_paths(
 
     Returns:
         One path for each solver and element, and the premise "solver" with the claims that rest on them. Elements
-        that interpolate are told, and not promised: between the grid the iterates leave the band.
+        that interpolate are not promised, since between the grid the iterates leave the band and errors of the
+        denoiser add up: what is beyond its floor there has the verdict "told".
+
+    Raises:
+        ValueError: no solver.
 
     Example:
         >>> import torch
@@ -106,7 +110,7 @@ def certified_paths(
         >>> len(paths), premise.verdict
         (3, 'exact')
     """
-    solvers = all_solvers() if solvers is None else tuple(solvers)
+    solvers = require_solvers(solvers)
     grid, between = chosen_elements(action, elements)
     paths, claims = [], []
     with settled(model) as copied:
@@ -120,7 +124,7 @@ def certified_paths(
             if inside:
                 own = steps[id(solver)].verdict == "broken"
                 claims.append(_path_claim(inside, [scaled for _, scaled in found], own))
-            paths += [*inside, *(path for path, _ in _paths(trial, solver, between, banded=True))]
+            paths += [*inside, *(_told(path) for path, _ in _paths(trial, solver, between, banded=True))]
     claims = [_steps_claim(list(steps.values())), *claims]
     if len(between):
         claims.append(_between_claim([path for path in paths if path.element == written(between[0])], action))
@@ -147,6 +151,11 @@ class _ThereAndBack(Action):
         return self.inner.window(x)
 
 
+def _told(path: CertifiedPath) -> CertifiedPath:
+    """A path that is not promised: where it goes beyond what interpolation costs, this is told and judges nothing."""
+    return replace(path, verdict="told") if path.verdict == "broken" else path
+
+
 def _steps_claim(found: Sequence[CertifiedPath]) -> Claim:
     """The solvers alone."""
     statement = "the steps of every solver commute with the group, with a denoiser that does"
@@ -171,7 +180,7 @@ def _between_claim(found: Sequence[CertifiedPath], action: Action) -> Claim:
     worst = max(found, key=_beyond)
     verdict = max((path.verdict for path in found), key=_ORDER.index)
     statement = f"every solver at an element of {action.group.name} that interpolates ({worst.element})"
-    where = ", ".join(path.solver for path in found if path.verdict == "broken")
+    where = ", ".join(path.solver for path in found if path.verdict == "told")
     return Claim(statement, False, _error(worst), worst.bound, verdict, where)
 
 
@@ -237,8 +246,8 @@ def _only(moved: Trajectory, row: slice) -> Trajectory:
 def _apart(action: Action, g: Tensor, x: Tensor, y: Tensor, banded: bool, size: float | None = None) -> float:
     """||y - g x|| relative to the size, that of x unless given; in the disk where g interpolates."""
     x, y = (action.window(x), action.window(y)) if banded else (x, y)
-    apart = float((y - action(g, x)).norm())
-    size = float(x.norm()) if size is None else size
+    apart, whole = (action.window(one) if banded else one for one in (y - action(g, x), x))
+    apart, size = float(apart.norm()), float(whole.norm()) if size is None else size
     return apart / size if size > 0.0 else (0.0 if apart == 0.0 else math.inf)
 
 
@@ -248,14 +257,18 @@ def _floor(trial: Trial, solver: AnySolver, g: Tensor, start: Trajectory, denois
     there = _ThereAndBack(action.group, action)
     again = replace(trial, action=there).run(solver, g[None], banded=True, denoiser=denoiser)
     rows = [*zip(start.iterates, again.iterates, strict=True), (start.sample, again.sample)]
-    through = [_relative(action.window(y) - action.window(x), action.window(x)) for x, y in rows]
+    twice = [(action.window(action.window(x)), action.window(action.window(y))) for x, y in rows]
     ends = [action.window(x) for x, _ in rows]
-    lost = [_relative(action.window(there(g, x)) - action.window(x), x) for x in ends]
-    return max(*through, *lost)
+    lost = [(action.window(x), action.window(there(g, x))) for x in ends]
+    cut = [(action.window(action(g, x)), action(g, action.window(x))) for x in ends]
+    cut = [(x, x + action.window(after - before)) for x, (after, before) in zip(ends, cut, strict=True)]
+    return max(_relative(y - x, x) for x, y in (*twice, *lost, *cut))
 
 
 def _relative(apart: Tensor, size: Tensor) -> float:
-    return float(apart.norm() / size.norm())
+    """Relative norm; nothing is lost of what is zero."""
+    lost, whole = float(apart.norm()), float(size.norm())
+    return lost / whole if whole > 0.0 else (0.0 if lost == 0.0 else math.inf)
 
 
 def _bound(solver: AnySolver) -> float:

@@ -121,13 +121,7 @@ def noise_premise(elements: ProbedElements, space: BoundSpace, schedule: Schedul
         (
             normal_claim("draws of a step are standard normals of the space", space, stream=Stream.SOLVER, seed=seed),
             normal_claim("draws of the next step are too", space, stream=Stream.SOLVER, seed=seed, step=1),
-            normal_claim("draws of churning are too", space, stream=Stream.CHURN, seed=seed),
-            independent_claim(
-                "draws are independent of the past",
-                space,
-                seed=seed,
-                draws=((Stream.PRIOR, 0), (Stream.SOLVER, 0), (Stream.SOLVER, 1)),
-            ),
+            independent_claim("draws are independent of the past", space, seed=seed),
             *commuting("alpha and sigma commute with", kernels, x, elements),
         ),
     )

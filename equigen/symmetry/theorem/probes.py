@@ -1,8 +1,17 @@
 """What premises are put to the test on: elements of the group, and data that these elements can move.
 
 Elements that move data without interpolation are tested on any data. The others are tested on images of a band that
-is closed under rotations, cut to the disk, since interpolating such images costs little; what it costs stands beside
-every error (`equigen.symmetry.error`).
+is closed under rotations, cut to a disk with a soft rim, since interpolating such images costs little: some 1e-3 on 28
+pixels, 1e-2 on 8. What it costs stands beside every error (`equigen.symmetry.error`).
+
+A network has to do more on pixels than to interpolate images: its filters are samples, its functions of maps make waves
+that the pixels do not hold, and its coarser maps have few of them. This costs a steerable U-Net 1 to 4 % of its
+result, and a network that ignores the group, or was shown turned images only, 8 to 50 %; so 5 % are allowed
+(`SAMPLED`), and a denoiser that breaks its group by less passes as one at the floor. Nothing is allowed under motions
+of the grid, nor of what is no network.
+
+What acts alike at every pixel interpolates nothing, and is judged by its numbers: x -> A x + b on the channels of a
+pixel commutes with a group that mixes these by rho if and only if rho A = A rho and rho b = b.
 """
 
 from __future__ import annotations
@@ -18,12 +27,14 @@ from equigen.symmetry.certificate import Claim
 from equigen.symmetry.elements import elements_of
 from equigen.symmetry.error import EquivarianceError, equivariance_error
 from equigen.symmetry.image_action import ImageAction
+from equigen.symmetry.theorem.pixelwise import pixelwise_error
 
-__all__ = ["ProbedElements", "between_error", "commuting", "in_band", "probed_elements", "worst_claim"]
+__all__ = ["SAMPLED", "ProbedElements", "between_error", "commuting", "in_band", "probed_elements", "worst_claim"]
 
 _GRID, _BETWEEN = 8, 4  # elements of each kind, at most
 _LISTED = 1000  # groups of no more elements are listed
 _BAND = 0.5  # of Nyquist's frequency
+SAMPLED = 0.05  # the error between the motions of the grid that is allowed to a network on pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,32 +114,31 @@ def in_band(x: Tensor, band: float = _BAND) -> Tensor:
 
 def worst_claim(statement: str, found: EquivarianceError, where: str = "") -> Claim:
     """The claim at the element that goes furthest beyond what it may err."""
-    bounds = torch.maximum(2.0 * found.floor, torch.full_like(found.floor, found.exact))
-    at = int((found.error / bounds).argmax())
+    bounds = found.bounds.clamp_min(found.exact)
+    at = int((found.error / bounds).nan_to_num(torch.inf).argmax())
     return Claim(statement, True, float(found.error[at]), float(bounds[at]), found.verdict, where)
 
 
-def between_error(function: Callable[[Tensor], Tensor], x: Tensor, elements: ProbedElements) -> EquivarianceError:
-    """Errors at the elements that interpolate, beside the floor, which also covers what the measure makes of f(x) = x.
-
-    The disk is cut before and after the motion, which on few pixels costs more than going there and back: a function
-    that commutes for certain must not be blamed for it.
+def between_error(
+    function: Callable[[Tensor], Tensor], x: Tensor, elements: ProbedElements, allowed: float = 0.0
+) -> EquivarianceError:
+    """Errors at the elements that interpolate, beside the floor.
 
     Args:
         function: of a batch (B, ...), deterministic.
         x: (B, ...), images of a low band.
         elements: to test at.
+        allowed: an error that is no fault.
 
     Example:
         >>> from equigen.groups.plane_groups import SO2
         >>> x = in_band(torch.eye(24, dtype=torch.float64)[None, None], 0.3)
-        >>> between_error(lambda x: 2.0 * x, x, probed_elements(ImageAction(SO2()))).verdict
-        'at the floor'
+        >>> found = between_error(lambda x: 2.0 * x, x, probed_elements(ImageAction(SO2())))
+        >>> found.verdict, found.largest < 0.01
+        ('at the floor', True)
     """
     action = elements.action
-    found = equivariance_error(function, x, action, action, elements.between)
-    same = equivariance_error(lambda x: x, x, action, action, elements.between)
-    return replace(found, floor=torch.maximum(found.floor, torch.maximum(same.floor, same.error)))
+    return replace(equivariance_error(function, x, action, action, elements.between), allowed=allowed)
 
 
 def commuting(
@@ -143,11 +153,14 @@ def commuting(
         elements: to test at.
 
     Example:
-        >>> from equigen.groups.plane_groups import Cyclic
+        >>> from equigen.groups.plane_groups import SO2, Cyclic
         >>> x = torch.arange(16.0, dtype=torch.float64).reshape(1, 1, 4, 4)
         >>> elements = probed_elements(ImageAction(Cyclic(4)))
         >>> [claim.verdict for claim in commuting("the shift commutes with", lambda x: x.roll(1, -1), x, elements)]
         ['broken']
+        >>> elements = probed_elements(ImageAction(SO2()))
+        >>> [claim.verdict for claim in commuting("the scale commutes with", lambda x: 2 * x + 1, x, elements)]
+        ['exact', 'exact']
     """
     claims = []
     if len(elements.grid):
@@ -155,7 +168,8 @@ def commuting(
         found = equivariance_error(function, x, inside, inside, elements.grid)
         claims.append(worst_claim(f"{statement} {name}", found))
     if len(elements.between):
-        found = between_error(function, in_band(x), elements)
+        alike = pixelwise_error(function, x, elements.action, elements.between)
+        found = between_error(function, in_band(x), elements) if alike is None else alike
         claims.append(worst_claim(f"{statement} the other elements of {elements.action.group.name}", found))
     return tuple(claims)
 

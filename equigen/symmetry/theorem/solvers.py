@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from equigen.diffusion.denoiser import Denoiser, per_item
@@ -15,7 +17,7 @@ from equigen.diffusion.solvers.predictor_corrector import PredictorCorrector
 from equigen.diffusion.solvers.rk45 import RK45
 from equigen.diffusion.solvers.solver import AdaptiveSolver, Solver
 
-__all__ = ["AnySolver", "Radial", "all_solvers"]
+__all__ = ["AnySolver", "Radial", "all_solvers", "require_solvers"]
 
 AnySolver = Solver | AdaptiveSolver
 """A method of either kind."""
@@ -58,3 +60,20 @@ def all_solvers() -> tuple[AnySolver, ...]:
         ['DPMSolver2M', 'Euler', 'Heun']
     """
     return (DPMSolver2M(), Euler(), Heun(), EulerMaruyama(), Ancestral(), PredictorCorrector(), RK45())
+
+
+def require_solvers(solvers: Sequence[AnySolver] | None) -> tuple[AnySolver, ...]:
+    """The solvers that are asked for, all of them where none is named.
+
+    Raises:
+        ValueError: an empty list.
+
+    Example:
+        >>> len(require_solvers(None)), len(require_solvers([Euler()]))
+        (7, 1)
+    """
+    if solvers is None:
+        return all_solvers()
+    if not solvers:
+        raise ValueError("solvers is empty, but trajectories are those of one solver or more: solvers=[Heun()].")
+    return tuple(solvers)

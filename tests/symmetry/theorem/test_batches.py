@@ -87,7 +87,7 @@ def test_conditions_go_with_their_items():
 
     label = torch.tensor([5, 1, 4, 2, 3, 0])
     found = [
-        batch_premise(model(denoiser), X, 0, solvers=[], condition={"label": label}).claims[0].verdict
+        batch_premise(model(denoiser), X, 0, solvers=[Euler()], condition={"label": label}).claims[0].verdict
         for denoiser in (ByLabel(), Sorted())
     ]
     assert found == ["exact", "broken"]
@@ -147,5 +147,26 @@ def test_the_sampler_is_given_the_conditions(items):
     found = [
         batch_premise(model(one), X[:items], 0, solvers=[Euler()], condition={"label": label}).claims
         for one in (ByLabel(), Shuffled())
+    ]
+    assert [[claim.verdict for claim in claims] for claims in found] == [["exact"] * 3, ["exact", "exact", "broken"]]
+
+
+def test_no_solver_is_refused():
+    with pytest.raises(ValueError, match="solvers is empty"):
+        batch_premise(model(Radial(EDM())), X, 0, solvers=[])
+
+
+def test_the_sampler_is_that_of_the_guidance():
+    class Free(Denoiser):
+        schedule = EDM()
+
+        def forward(self, x_t, t, **condition):
+            free = (condition["label"] < 0)[:, None, None, None]
+            return x_t / (1.0 + x_t.square().mean() * free + t.reshape(-1, 1, 1, 1) ** 2)
+
+    one = DiffusionModel(Euclidean(1, 4, 4), Free(), condition_dropout=0.1)
+    found = [
+        batch_premise(one, X, 0, solvers=[Euler()], condition={"label": torch.zeros(6).long()}, guidance=w).claims
+        for w in (1.0, 2.0)
     ]
     assert [[claim.verdict for claim in claims] for claims in found] == [["exact"] * 3, ["exact", "exact", "broken"]]

@@ -21,7 +21,7 @@ def claim(verdict: str, promised: bool = True, measured: float = 0.5, where: str
 
 
 def certificate(*premises: Premise) -> ModelCertificate:
-    level = CertifiedLevel("90 degrees", True, 0.5, 0.0, 0.0, "exact", 1e-7, 1e-7)
+    level = CertifiedLevel("90 degrees", True, 0.5, 0.0, 0.0, 1e-12, "exact", 1e-7, 1e-7)
     path = CertifiedPath("Heun", "90 degrees", (80.0, 1.0), (0.0, 1e-15), 1e-15, 1e-9, "exact")
     layer = CertifiedLayer("0", "AveragePool", (9, 9), "C4", False, "a row is left", 0.2, "broken")
     risk = RecoverableLevel(1.0, 0.8, 0.7, 0.1, 0.0)
@@ -59,14 +59,17 @@ def test_the_sentence_names_the_first_of_the_worst():
     wrong = Premise("denoiser", "", (claim("broken", where="layer 2"),))
     found = certificate(Premise("action", "", (claim("exact"),)), weak, wrong)
     expected = (
-        "The model does not keep C8: the denoiser is broken (layer 2), turns change nothing is off by 0.5, but at most "
-        "0.25 is allowed; nor does: prior."
+        "The model does not keep C8: the denoiser is broken (layer 2), the error of 'turns change nothing' is 0.5, but "
+        "at most 0.25 is allowed; nor was shown to hold: prior."
     )
     assert found.sentence() == expected
-    assert "cannot be told to keep C8: the prior is not told apart, turns" in certificate(weak).sentence()
+    assert certificate(weak).sentence() == (
+        "Whether the model keeps C8 is not told: the error of 'turns change nothing' is 0.5, but what is measured there "
+        "could not be told from 0.25 for a model that does."
+    )
     floor = certificate(Premise("denoiser", "", (claim("at the floor"),)))
     assert floor.sentence() == (
-        "The model keeps C8: every premise holds, up to what interpolation on pixels costs (C4 exactly)."
+        "The model keeps C8: every premise holds, up to what pixels cost (0.5, where 0.25 is allowed, C4 exactly)."
     )
     assert "layer 0 (AveragePool): broken, error 0.2; a row is left" in str(floor)
 
@@ -79,7 +82,7 @@ def test_the_record_is_plain_and_comes_back():
     endless = certificate(Premise("prior", "", (claim("broken", measured=float("inf")),)))
     values = json.loads(json.dumps(endless.to_dict(), allow_nan=False))
     assert (values["verdict"], values["holds"]) == ("broken", False)
-    assert "is off by -" in ModelCertificate.from_dict(values).sentence()
+    assert "is -, but at most" in ModelCertificate.from_dict(values).sentence()
 
 
 @pytest.mark.parametrize("change", [{"premises": None}, {"group": ...}, {"more": 1}, {"paths": [{"solver": "Heun"}]}])

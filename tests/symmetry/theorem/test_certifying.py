@@ -7,6 +7,8 @@ from functools import partial
 import pytest
 import torch
 
+from equigen.diffusion.denoiser import Denoiser
+from equigen.diffusion.givens import Givens
 from equigen.diffusion.laws.covariance import Isotropic
 from equigen.diffusion.laws.gaussian import Gaussian
 from equigen.diffusion.model import DiffusionModel
@@ -18,6 +20,7 @@ from equigen.groups.plane_groups import SO2, Cyclic, Dihedral
 from equigen.groups.symmetric import Symmetric
 from equigen.spaces.centred import Centred
 from equigen.spaces.euclidean import Euclidean
+from equigen.spaces.masked import Masked
 from equigen.symmetry.action import LinearAction, PermutationAction, PointsAction
 from equigen.symmetry.certificate import Certificate
 from equigen.symmetry.certifying import certify
@@ -108,6 +111,110 @@ def test_what_cannot_be_certified_is_refused():
         certify_model(model, ImageAction(Cyclic(2)), data(model) * torch.inf)
     with pytest.raises(ValueError, match="this space takes batches"):
         certify_model(model, ImageAction(Cyclic(2)), images())
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (PointsAction(C4), r"items are \(1, 4, 4\), but PointsAction acts on others .* points of the plane come as"),
+        (LinearAction(regular(Dihedral(4))), "but LinearAction acts on others"),
+        (PermutationAction(Symmetric(3)), r"but PermutationAction acts on others .* S3 acts on shapes \(B, 3"),
+        (ImageAction(C4, regular(C4)), r"but ImageAction acts on others .* is on images \(B, 4, H, W\)"),
+    ],
+    ids=["points", "vectors", "nodes", "channels"],
+)
+def test_an_action_on_other_items_is_refused(action, said):
+    with pytest.raises(ValueError, match=said):
+        certify_model(gaussian(Euclidean(1, 4, 4)), action)
+
+
+def test_what_only_interpolates_is_tried_on_the_items_as_well():
+    with pytest.raises(ValueError, match="items are \\(4, 2\\), but ImageAction acts on others"):
+        certify_model(gaussian(Centred(4, 2)), ImageAction(Cyclic(3)))
+
+
+def label(*numbers: int) -> dict[str, torch.Tensor]:
+    return {"label": torch.tensor(numbers)}
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"solvers": []}, "solvers is empty, but trajectories are those of one solver or more"),
+        ({"condition": label(0, 1, 2)}, "label has 3 items, but 20 are needed"),
+        ({"condition": label(*range(18))}, "label has 18 items, but 20 are needed"),
+        ({"x": None, "condition": label(0, 1, 2)}, "condition has 3 rows, but a certificate of a model needs 4"),
+        ({"x": None, "condition": {"label": torch.tensor(1)}}, "label has no items, but 1 are needed"),
+        ({"x": None, "condition": {**label(0, 1, 2, 3), "value": torch.ones(5, 1)}}, "value has 5 items, but 4"),
+        ({"condition": {"structure": torch.ones(20, 4) > 0}}, "structures of their own"),
+        ({"guidance": 2.0}, "guidance is 2, but no condition is given"),
+        ({"x": torch.ones(5, 1, 5, 5)}, r"x has shape \(5, 1, 5, 5\), but this space takes batches"),
+    ],
+)
+def test_what_does_not_fit_the_items_is_refused_in_one_sentence(how, said):
+    model = gaussian(Euclidean(1, 4, 4))
+    given = {"x": data(model, 20), "solvers": [Euler()], **how}
+    with pytest.raises(ValueError, match=said) as refused:
+        certify_model(model, ImageAction(C4), **given)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_no_certificate_can_be_made_of_is_refused():
+    model = gaussian(Euclidean(1, 4, 4))
+    with pytest.raises(TypeError, match="action is Cyclic"):
+        certify_model(model, C4)
+    masks = Givens.fit(torch.ones(3, 1, 4, 4, dtype=torch.bool), {})
+    masked = DiffusionModel(Masked(1, 4, 4), model.denoiser, givens=masks)
+    with pytest.raises(ValueError, match="structures of their own"):
+        certify_model(masked, ImageAction(C4))
+    lost = DiffusionModel(Euclidean(1, 4, 4), Lost())
+    with pytest.raises(ValueError, match="the model draws items that are not finite"):
+        certify_model(lost, ImageAction(C4))
+
+
+class Lost(Denoiser):
+    """Gives what is no number."""
+
+    schedule = EDM()
+
+    def forward(self, x_t, t, **condition):
+        return x_t * torch.nan
+
+
+def test_a_model_of_no_numbers_is_broken():
+    lost = DiffusionModel(Euclidean(1, 4, 4), Lost())
+    found = certify_model(lost, ImageAction(C4), data(lost), solvers=[Euler()])
+    assert {"denoiser", "solver", "law", "likelihood", "batch"} == set(found.broken)
+
+
+class ByClass(Denoiser):
+    """Class k is the flat picture k; without a class the one that is given, at the ends of the noise."""
+
+    schedule, classes = EDM(), 3
+
+    def __init__(self, free: torch.Tensor) -> None:
+        super().__init__()
+        self.free = free
+
+    def forward(self, x_t, t, label):
+        known = (label >= 0)[:, None, None, None]
+        middle = (t > 1.0) & (t < 20.0)  # where what is made of no class is looked at by itself
+        free = torch.where(middle.reshape(-1, 1, 1, 1), 0.0, self.free.to(x_t))
+        goal = torch.where(known, label.to(x_t)[:, None, None, None], free)
+        return goal + 0.1 * (x_t - goal) / (1.0 + t.reshape(-1, 1, 1, 1) ** 2)
+
+
+def test_condition_and_guidance_are_those_of_the_samples():
+    ramp = torch.arange(16.0, dtype=torch.float64).reshape(1, 4, 4) / 8.0
+    model = DiffusionModel(Euclidean(1, 4, 4), ByClass(ramp), condition_dropout=0.1)
+    how = {"solvers": [Euler()], "condition": label(0, 1, 2, 1, 0)}
+    plain, guided = (certify_model(model, ImageAction(C4), guidance=w, **how) for w in (1.0, 2.0))
+    assert plain.items == 5  # one for each row
+    assert (plain.verdict, plain.broken) == ("exact", ())
+    assert plain.premise("law").statement == "the law of the samples for class 0, 1, 2 is invariant under C4"
+    assert guided.premise("law").statement.endswith("for class 0, 1, 2 with guidance 2 is invariant under C4")
+    assert {"solver", "law"} <= set(guided.broken)
+    assert guided.premise("denoiser").holds
 
 
 def test_certify_takes_networks_and_models():

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from equigen.diffusion import EDM, DiffusionModel, KarrasPreconditioning, NetworkDenoiser
+from equigen.diffusion.denoiser import Denoiser
 from equigen.groups.plane_groups import Cyclic
 from equigen.spaces import Euclidean
 from equigen.symmetry.image_action import ImageAction
@@ -73,3 +74,39 @@ def test_a_number_that_is_none_counts_as_broken():
             return torch.full_like(x, torch.nan)
 
     assert claim(Lost(None)).verdict == "broken"
+
+
+class Silent(Told):
+    """Gives zeros, and for one label the item or a ramp."""
+
+    def __init__(self, ramp: bool) -> None:
+        super().__init__(2)
+        self.ramp = ramp
+
+    def forward(self, x, noise, label=None, value=None):
+        hit = (label == 2)[:, None, None, None]
+        return torch.where(hit, RAMP.expand_as(x) if self.ramp else x, 0.0)
+
+
+@pytest.mark.parametrize("ramp", [False, True])
+def test_zeros_commute(ramp):
+    bare = Bare(Silent(ramp))
+    model = DiffusionModel(Euclidean(*SHAPE), bare).double()
+    x = torch.randn(4, *SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    elements, t = probed_elements(ImageAction(Cyclic(4))), torch.tensor(1.0, dtype=torch.float64)
+    found = conditions_claim(model, elements, x, t, seed=0, given={})
+    assert (found.verdict, found.where) == (("broken", "class 2") if ramp else ("exact", ""))
+    assert found.measured < float("inf")
+
+
+class Bare(Denoiser):
+    """A network without preconditioning."""
+
+    schedule = EDM()
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x_t, t, **condition):
+        return self.network(x_t, t, **condition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from equigen.diffusion.denoiser import BoundDenoiser
+from equigen.diffusion.denoiser import BoundDenoiser, Denoiser
 from equigen.diffusion.laws.covariance import Isotropic
 from equigen.diffusion.laws.gaussian import Gaussian
 from equigen.diffusion.likelihood import log_likelihood, normal_log_prob, rademacher
@@ -85,3 +85,41 @@ def test_masks_move_with_their_items():
     given = (action, Cyclic(4).elements(), drawn(2, *shape), 0)
     sound = likelihood_premise(model(action, shape, space=Masked), *given, structure=mask)
     assert sound.verdict == "exact"
+
+
+class Still(Denoiser):
+    """Gives one picture, whatever it is given."""
+
+    schedule = EDM()
+
+    def __init__(self, picture: torch.Tensor) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def forward(self, x_t, t, **condition):
+        return self.picture.to(x_t).expand_as(x_t)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (1, 5, 5)], ids=["exact", "probes"])
+def test_a_denoiser_that_does_not_look_at_its_items_has_a_density(shape):
+    action, x = ImageAction(Cyclic(4)), drawn(2, *shape)
+    for picture, verdict in ((torch.zeros(shape), "exact"), (drawn(*shape), "broken")):
+        space = DiffusionModel(Euclidean(*shape), Still(picture))
+        assert likelihood_premise(space, action, action.group.elements(), x, 0).verdict == verdict
+
+
+def test_a_flow_that_cannot_be_followed_is_not_measured():
+    action, x = ImageAction(Cyclic(4)), drawn(2, 1, 5, 5)
+    lost = DiffusionModel(Euclidean(1, 5, 5), Still(torch.full((1, 5, 5), torch.nan)))
+    found = likelihood_premise(lost, action, action.group.elements(), x, 0)
+    assert (found.verdict, found.holds) == ("not measured", False)
+    assert found.claims[0].where == "a flow that cannot be followed"
+
+
+def test_one_element_that_changes_the_density_is_enough():
+    action, picture = ImageAction(Cyclic(4)), drawn(1, 4, 4)
+    half = Still(picture + torch.rot90(picture, 2, (-2, -1)))  # half turns leave it as it is
+    found = likelihood_premise(
+        DiffusionModel(Euclidean(1, 4, 4), half), action, action.group.elements(), drawn(2, 1, 4, 4), 0
+    )
+    assert found.verdict == "broken"

@@ -175,7 +175,7 @@ def test_a_planted_scale_is_named():
 def test_elements_between_the_grid_stand_beside_their_floor_and_are_not_promised():
     action = ImageAction(Cyclic(8))
     model = DiffusionModel(Euclidean(1, 16, 16), Radial(EDM()))
-    for denoiser, verdict in ((Radial(EDM()), "at the floor"), (Ramp(), "broken")):
+    for denoiser, verdict in ((Radial(EDM()), "at the floor"), (Ramp(), "told")):
         model = DiffusionModel(Euclidean(1, 16, 16), denoiser)
         paths, premise = certified_paths(model, action, action.group.elements(), seed=0, solvers=[EulerMaruyama()])
         assert [path.element for path in paths] == ["90 degrees", "180 degrees", "270 degrees", "45 degrees"]
@@ -277,3 +277,26 @@ def test_elements_are_chosen_so_that_they_generate():
     grid, between = chosen_elements(ImageAction(O2()), elements_of(O2()))
     assert grid[:, 1].tolist() == [0.0, 0.0, 1.0]
     assert len(between) == 1
+
+
+def test_no_solver_is_refused():
+    with pytest.raises(ValueError, match="solvers is empty"):
+        certified_paths(upright(), TURNS, Cyclic(4).elements(), seed=0, solvers=[])
+
+
+class Silent(Denoiser):
+    """Gives zeros."""
+
+    schedule = EDM()
+
+    def forward(self, x_t, t, **condition):
+        return 0.0 * x_t
+
+
+def test_samples_that_are_zero_commute_between_the_grid_too():
+    model, action = DiffusionModel(Euclidean(1, 16, 16), Silent()), ImageAction(Cyclic(8))
+    paths, premise = certified_paths(model, action, action.group.elements(), seed=0, solvers=[EulerMaruyama()])
+    assert premise.holds
+    assert all(path.final == 0.0 for path in paths)
+    assert paths[-1].verdict == "at the floor"
+    assert 1e-6 < paths[-1].bound < 0.2

@@ -1,0 +1,110 @@
+"""What is claimed of a denoiser, from what was measured of it by noise level, element and layer."""
+
+from __future__ import annotations
+
+import torch
+
+from equigen.symmetry.certificate import CertifiedLayer, Claim
+from equigen.symmetry.error import rounding
+from equigen.symmetry.theorem.certificate import CertifiedLevel
+from equigen.symmetry.theorem.probes import ProbedElements
+
+__all__ = ["denoiser_claims"]
+
+_ORDER = ("exact", "at the floor", "not told apart", "broken")
+_PASSES = "it passes through float32 inside"
+_NAMED = 4  # layers that a claim names
+_SLACK = 4.0  # rounding of moved data may be so much larger than that of the data themselves
+_MOST_SINGLE, _LEAST_SINGLE = 1e-3, 1e-6
+
+
+def denoiser_claims(
+    rows: list[CertifiedLevel],
+    elements: ProbedElements,
+    layers: tuple[CertifiedLayer, ...],
+    unsettled: float,
+    suspects: list[str],
+    rough: float,
+) -> list[Claim]:
+    """What is claimed of a denoiser, from what was measured of it.
+
+    Args:
+        rows: by noise level and element.
+        elements: that were tested.
+        layers: of its network.
+        unsettled: how far it is from giving the same a second time.
+        suspects: names of layers that may have broken what no measured layer breaks.
+        rough: how far the last bits of its items move it, where it passes through float32 inside; else 0.
+
+    Example:
+        >>> from equigen.groups.plane_groups import Cyclic
+        >>> from equigen.symmetry.image_action import ImageAction
+        >>> from equigen.symmetry.theorem.probes import probed_elements
+        >>> rows = [CertifiedLevel("90 degrees", True, 0.5, 0.2, 0.0, 1e-12, "broken", 0.2, 1e-7)]
+        >>> claims = denoiser_claims(rows, probed_elements(ImageAction(Cyclic(4))), (), 0.0, ["conv_2"], 0.0)
+        >>> [(claim.verdict, claim.where) for claim in claims][1]
+        ('broken', 'conv_2')
+    """
+    group, inside = elements.action.group.name, elements.exactly.group.name
+    wrong = _listed_names([layer.name for layer in layers if layer.verdict == "broken"])
+    same = "exact" if unsettled <= rounding(torch.float64) else "broken"
+    claims = [Claim("it gives the same a second time", True, unsettled, rounding(torch.float64), same)]
+    grid, between = ([row for row in rows if row.on_grid is kind] for kind in (True, False))
+    if grid:
+        where = group if group == inside else f"the motions of the grid in {group} ({inside})"
+        claims += [_double(grid, where, wrong or _listed_names(suspects) or _suspected(layers)), _single(grid, where)]
+    if measured := [layer for layer in layers if layer.error is not None]:
+        statement, bound = "every layer commutes with the motions of the grid in its group", rounding(torch.float64)
+        worst = max(layer.error for layer in measured if layer.error is not None)
+        mute = worst <= _SLACK * rough
+        verdict = "exact" if not wrong else "not told apart" if mute else "broken"
+        claims.append(Claim(statement, True, worst, bound, verdict, _PASSES if wrong and mute else wrong))
+    if between:
+        row = max(between, key=lambda row: _beyond(row.error, row.bound))
+        verdict = max((row.verdict for row in between), key=_ORDER.index)
+        statement = f"D commutes with the other elements of {group} up to what pixels cost, float64"
+        where = _place(row) if verdict == "broken" else ""
+        claims.append(Claim(statement, True, row.error, row.bound, verdict, where))
+    return claims
+
+
+def _double(rows: list[CertifiedLevel], where: str, by: str) -> Claim:
+    row = max(rows, key=lambda row: _beyond(row.error, row.bound))
+    verdict = max((row.verdict for row in rows), key=_ORDER.index)
+    names = (by or _place(row)) if verdict == "broken" else _PASSES if verdict == "not told apart" else ""
+    return Claim(f"D commutes with {where}, float64", True, row.error, row.bound, verdict, names)
+
+
+def _single(rows: list[CertifiedLevel], where: str) -> Claim:
+    """The claim in float32, of which nothing can be told where rounding is larger than the cap."""
+
+    def bound(row: CertifiedLevel) -> float:
+        return max(_LEAST_SINGLE, _SLACK * (row.rounding or 0.0))
+
+    row = max(rows, key=lambda row: _beyond(row.single or 0.0, bound(row)))
+    error, own = row.single if row.single is not None else 0.0, bound(row)
+    mute = any(bound(row) > _MOST_SINGLE for row in rows)
+    verdict = "broken" if not error <= own else "not told apart" if mute else "exact"
+    return Claim(f"D commutes with {where}, float32", True, error, min(own, _MOST_SINGLE), verdict, "")
+
+
+def _beyond(error: float, bound: float) -> float:
+    """How far an error goes beyond its bound; what is no number goes furthest."""
+    return float("inf") if error != error else error / bound if bound else float(error > 0.0) * float("inf")
+
+
+def _place(row: CertifiedLevel) -> str:
+    return f"{row.element} at a relative noise of {row.noise:.2g}"
+
+
+def _suspected(layers: tuple[CertifiedLayer, ...]) -> str:
+    """Who may have broken what no measured layer breaks: what is planned to, else what is not known."""
+    planned = [layer.name for layer in layers if layer.planned is False]
+    doubtful = [layer.name for layer in layers if layer.reason]
+    return _listed_names(planned or doubtful)
+
+
+def _listed_names(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -18,11 +18,12 @@ from equigen.training.errors import ConfigError
 
 __all__ = ["lab"]
 
+_NAMES = f"'list' for the questions and their settings, or one of {', '.join(LABS)}."
 _GREEK = {"alpha": "α", "sigma": "σ", "lambda": "λ", "theta": "θ", "Sigma": "Σ", "cdot": "·", "times": "×"}
 
 
 def lab(
-    name: str,
+    name: Annotated[str, Parameter(help=_NAMES)],
     /,
     *,
     out: Path | None = None,
@@ -33,8 +34,7 @@ def lab(
     """Answer one question by a measurement: a paragraph, and a page with figures, tables and numbers.
 
     Args:
-        name: 'list' for the questions and their settings, or one of noise-scale, mixture-score, reversal, denoising,
-            mnist-diffusion.
+        name: 'list' for the questions and their settings, or the name of a lab.
         out: Folder for NAME.html, NAME.json and the figures, which may hold those of other labs; labs unless given.
         set_: A setting of the lab, as in --set bases=[0.5,25]; may be given more than once.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_the_list_names_every_lab_its_question_and_its_settings(equigen):
     found = json.loads(equigen("lab", "list", "--json").out)
     assert [one["lab"] for one in found["labs"]] == list(LABS)
     assert all(one["settings"]["seed"]["default"] == 0 for one in found["labs"])
+
+
+def test_the_help_names_every_lab(equigen):
+    told = re.sub(r"[\s│]+", " ", equigen("lab", "--help").out)
+    for name in LABS:
+        assert re.search(rf"[ ,]{name}[,.]", told), name
+    assert not re.search("[ ,]coin[,.]", told)
 
 
 def test_an_answer_is_printed_and_written(equigen, coin, tmp_path):

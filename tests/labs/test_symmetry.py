@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import math
 from dataclasses import replace
 
@@ -17,9 +16,7 @@ from equigen.diffusion.solvers.euler_maruyama import EulerMaruyama
 from equigen.diffusion.solvers.heun import Heun
 from equigen.groups.plane_groups import Cyclic, Dihedral
 from equigen.labs.symmetry import laws
-from equigen.labs.symmetry.answering import _SENTENCES, answered_by
 from equigen.labs.symmetry.breaking import _Changed, broken, cases
-from equigen.labs.symmetry.concluding import concluded
 from equigen.labs.symmetry.keeping import kept, mirrored
 from equigen.labs.symmetry.lab import Symmetry
 from equigen.labs.symmetry.laws import sector_counts, sector_p_value
@@ -29,14 +26,9 @@ from equigen.labs.symmetry.stepping import asymmetry as asymmetry_of
 from equigen.labs.symmetry.stepping import fitted, invariant_moments, law_of_steps, stepped
 from equigen.labs.symmetry.turning import turned
 from equigen.labs.symmetry.walking import normals, turning_errors, walk
-from equigen.labs.writing import record, write
 from equigen.symmetry.orbit_law import OrbitLaw
 from equigen.symmetry.symmetrised import Symmetrised
 from equigen.training.errors import ConfigError
-
-TINY = {
-    "samples": 16, "draws": 19, "fits": 2, "items": (8,), "trainings": 2, "steps": 8, "width": 8, "batch_size": 8,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -252,60 +244,7 @@ def test_kinds_are_what_their_names_say():
     assert len({round(one, 12) for one in off.values()}) == 4
 
 
-# --- the answer
-
-
-@pytest.fixture(scope="module")
-def found(quick):
-    return Symmetry(**TINY).measure()
-
-
-def test_every_conclusion_has_a_sentence_and_the_page_is_written(found, monkeypatch, tmp_path):
-    monkeypatch.setattr(Symmetry, "measure", lambda self, tell: found)
-    answer = Symmetry(**TINY).run()
-    for words in _SENTENCES:
-        assert answer[words].claim
-    assert len(_SENTENCES) == len(answer.conclusions)
-    json.dumps(record(answer), allow_nan=False)
-    page = write(answer, tmp_path).read_text(encoding="utf-8")
-    assert "Theorem." in page
-    assert len(list((tmp_path / "symmetry").iterdir())) == 7
-    for words in ("law of every step", "every path turns", "symmetric start stays", "clamped lengths", "to it"):
-        assert answer[words].holds, words
-
-
-def test_conclusions_turn_with_their_numbers(found):
-    def verdicts(it):
-        return {words: next(one for one in concluded(it) if words in one.claim).verdict for words in _SENTENCES}
-
-    def spoilt(name, change):
-        return verdicts(replace(found, **{name: [change(one) for one in getattr(found, name)]}))
-
-    assert spoilt("stepped", lambda one: replace(one, asymmetry=[0.1]))["law of every step is invariant"] == "no"
-    assert (
-        spoilt("turned", lambda one: replace(one, errors=[0.0, 0.1]))["every path turns with prior and noise"] == "no"
-    )
-    assert spoilt("turned", lambda one: replace(one, errors=[0.0]))["no path of the augmented network"] == "no"
-    assert spoilt("kept", lambda one: replace(one, off=[0.5]))["symmetric start stays symmetric"] == "no"
-    assert spoilt("kept", lambda one: replace(one, off=[0.0]))["noise breaks the symmetry of a start"] == "no"
-    assert spoilt("tested", lambda one: replace(one, p_value=0.001))["its paths pass the test"] == "no"
-    even = spoilt("tested", lambda one: replace(one, sector_p_value=0.5))
-    assert even["samples of the augmented network do not"] == "no"
-    uneven = spoilt("tested", lambda one: replace(one, shares=[0.01]))
-    assert uneven["fall on all sectors alike"] == "no"
-    assert spoilt("broken", lambda one: replace(one, quarters=0.0, eighths=0.0))["know a direction each break"] == "no"
-    assert spoilt("broken", lambda one: replace(one, company=0.0))["shared by the batch"] == "no"
-    assert spoilt("recovered", lambda one: replace(one, mismatch=1e-6))["plus the distance to it"] == "no"
-    assert spoilt("recovered", lambda one: replace(one, fresh=0.0))["own for each pose"] == "no"
-    assert spoilt("learned", lambda one: replace(one, asymmetry=[1e-3]))["equivariant networks commute"] == "no"
-    flat = spoilt("fitted", lambda one: replace(one, asymmetry=0.1, asymmetry_error=1e-4))
-    assert flat["falls as the root"] == "no"
-    assert spoilt("fitted", lambda one: replace(one, moments=math.nan))["is that of the closed form"] == "not resolved"
-
-
-def test_what_does_not_hold_is_said(found):
-    made = concluded(replace(found, turned=[replace(one, errors=[0.5]) for one in found.turned]))
-    assert "A path does not turn with its prior and noise" in answered_by(found, made)
+# --- settings
 
 
 def test_settings_are_read_strictly():

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from equigen.labs.extremes import largest
 from equigen.labs.lab import Conclusion
 from equigen.labs.symmetry import figures
-from equigen.labs.symmetry.answering import Told
-from equigen.labs.symmetry.findings import Found
-from equigen.labs.symmetry.learning import KINDS
+from equigen.labs.symmetry.answering import LOSSES, Told
+from equigen.labs.symmetry.breaking import Broken
+from equigen.labs.symmetry.concluding import CLEAR, LEVEL
+from equigen.labs.symmetry.findings import AUGMENTED, WRONG, Found
 from equigen.labs.symmetry.theorem_chapters import (
     augmentation_chapter,
     linear_chapter,
     proof_chapter,
     question_chapter,
 )
+from equigen.labs.symmetry.turning import Turned
 from equigen.report.document import Chapter, Formula, Table
 
 __all__ = ["chapters"]
@@ -54,8 +57,8 @@ def _laws(found: Found, told: Told) -> Chapter:
             "exceed it is a p-value, exact at any number of samples (Chiu and Bloem-Reddy 2023). The statistic is the "
             "maximum mean discrepancy with the distance as its kernel.",
             "A whole path is tested as one item, the group acting on all its iterates at once; if the law of paths is "
-            "invariant, so is that of every iterate. The iterates are tested one by one as well. What is left of an "
-            "asymmetry by a good network is less than some hundred samples show. So many more are drawn and asked "
+            "invariant, so is that of every iterate. The iterates are tested one by one as well. A good network may "
+            "leave an asymmetry that is less than some hundred samples show. So many more are drawn and asked "
             "for their pose alone: D4 takes any one of the eight sectors of 45 degrees to the others, so that an "
             "invariant law has equally many in each. To take chance away, the noise of each sample is drawn in all "
             "eight poses, which leaves the law of each as it is; how uneven the sectors are is then compared with "
@@ -68,9 +71,9 @@ def _laws(found: Found, told: Told) -> Chapter:
             ),
             _laws_table(found),
             told.some(
-                "averaged, is a worse score", "its paths pass the test", "exact score pass it",
-                "augmented network has less than half", "fall on all sectors alike",
-                "samples of the augmented network do not",
+                "worse score than the best linear one", "paths under the random network",
+                "paths under the exact score", "augmented network in the plane has less than half",
+                "fall on all sectors alike", "samples of the augmented network",
             ),
         ],
     )  # fmt: skip
@@ -98,27 +101,38 @@ def _laws_table(found: Found) -> Table:
 def _paths(found: Found, told: Told, seed: int) -> Chapter:
     rows = [[one.denoiser, one.solver, f"{one.largest:.1e}", f"{one.prior_only:.1e}"] for one in found.turned]
     return Chapter(
-        "Turn the noise, and watch the path turn",
+        "Paths with turned prior and noise",
         [
             "The law says nothing of a path. The proof does: begin at $g x_T$, give every step $g z_k$, and the path "
-            "is turned. No samples are needed to see this, one suffices, and the answer is exact to rounding: it "
-            "is how this library certifies a sampler.",
-            figures.paths(
-                found, seed,
-                "One path (orange) in the plane and those from its start in the seven other poses, on the grey lines "
-                "that they should take: with the noise moved as well; with the noise left as it was; and under the "
-                "augmented score, all moved. With the noise left as it was all paths end where it leads them.",
-            ),
+            "is turned if the score commutes. One path suffices to see whether it is, and only rounding stands "
+            "between: this is how the library certifies a sampler.",
+            figures.paths(found, seed, _paths_caption(found.turned)),
             Table(
                 ["score", "solver", "prior and noise", "prior only"], rows,
                 "The largest relative distance, over the group and along the path, from the path turned; in the last "
-                "column only the prior is turned, at the end of the path. Solvers without noise do not care.",
+                "column only the prior is turned, at the end of the path. A solver without noise has nothing else to "
+                "turn.",
                 words=(0, 1),
             ),
-            told.some("every path turns with prior and noise", "only the prior is turned",
-                      "no path of the augmented network"),
+            told.some("every path turns with prior and noise", "do not turn with the prior alone",
+                      "paths of the augmented network"),
         ],
     )  # fmt: skip
+
+
+def _paths_caption(found: Sequence[Turned]) -> str:
+    """What is drawn, and how far the same is from turning on all paths of the table."""
+    averaged, learned = (
+        next(one for one in found if one.denoiser == name and one.solver == "EulerMaruyama")
+        for name in (WRONG, AUGMENTED)
+    )
+    return (
+        "One path of Euler-Maruyama (orange) in the plane and those from its start in the seven other poses (blue), "
+        "and the grey lines on which a score that commutes keeps them if the noise is moved as well: with the noise "
+        "moved; with the noise left as drawn; and under the augmented score, with the noise moved. The largest "
+        f"relative distances over all paths of the table are {averaged.largest:.0e}, {averaged.prior_only:.2g} and "
+        f"{learned.largest:.2g}."
+    )
 
 
 def _starts(found: Found, told: Told, seed: int) -> Chapter:
@@ -127,8 +141,8 @@ def _starts(found: Found, told: Told, seed: int) -> Chapter:
         "A symmetric start",
         [
             "The first axis is a mirror line of D4, and a point on it is its own mirror image. A map that commutes "
-            "with the mirror leaves it on the line: $\\Phi(x) = \\Phi(m x) = m\\,\\Phi(x)$. So a probability flow "
-            "that commutes draws no item without symmetry from a start that has one. Almost no start has one, so that "
+            "with the mirror $g$ leaves it on the line: $\\Phi(x) = \\Phi(g x) = g\\,\\Phi(x)$. So a probability flow "
+            "that commutes draws no item without symmetry from a start that has one. Almost no start has one, and "
             "this costs nothing; but whoever begins at $x_T = 0$, or at a start made symmetric, should know.",
             figures.mirror_line(
                 found, seed,
@@ -139,8 +153,8 @@ def _starts(found: Found, told: Told, seed: int) -> Chapter:
                 ["score", "solver", "noise", "largest", "at the end"], rows,
                 "Distance from the line over that from the middle, root mean square.", words=(0, 1, 2),
             ),
-            told.some("symmetric start stays symmetric", "noise breaks the symmetry of a start",
-                      "augmented network breaks it without noise"),
+            told.some("symmetric start stays symmetric", "free noise breaks the symmetry of a start",
+                      "augmented network breaks the symmetry of a start"),
         ],
     )  # fmt: skip
 
@@ -151,7 +165,7 @@ def _breaking(found: Found, told: Told) -> Chapter:
         for one in found.broken
     ]
     return Chapter(
-        "What breaks it",
+        "What breaks the symmetry",
         [
             "The same sampler with the exact score of a law in the plane under the eight rotations of C8, and one "
             "premise broken at a time. Both ways of looking are taken: the path, with all normals turned, by quarters "
@@ -162,7 +176,8 @@ def _breaking(found: Found, told: Told) -> Chapter:
                 "Largest relative error of the path; p-value of the samples' law; largest relative change of an item "
                 "that is drawn alone instead of with others.",
             ),
-            "The path shows each of them. The law need not: noise that is isotropic washes out what a prior was, and a "
+            _seen_where(found.broken),
+            "What a path shows its law need not: noise that is isotropic washes out what a prior was, and a "
             "step that knows a direction may change the law by less than some hundred samples tell.",
             "Clamping each coordinate is a rule about axes. Matrices that permute axes or change signs commute "
             "with it, as quarter turns of the plane do and as they do on the pixels of an image, where clamping values "
@@ -170,11 +185,26 @@ def _breaking(found: Found, told: Told) -> Chapter:
             "norms, which are invariants: no test of symmetry can see it, and it needs a check of its own.",
             told.some(
                 "know a direction each break", "fail the test of an invariant law", "commute with quarter turns",
-                "break eighths of a turn", "clamped lengths, and correctors", "shared by the batch",
-                "as if it were alone",
+                "break eighths of a turn", "with clamped lengths, and with correctors",
+                "step shared by the batch makes", "without a step shared by the batch",
             ),
         ],
     )  # fmt: skip
+
+
+def _seen_where(found: Sequence[Broken]) -> str:
+    """Which changes break paths, and which of them the test of the law rejects."""
+    paths = [one for one in found if not largest((one.quarters, one.eighths)) <= CLEAR]
+
+    def named(some: Sequence[Broken]) -> str:
+        return "; ".join(one.name for one in some) or "none"
+
+    return (
+        f"The paths are off by more than {100 * CLEAR:g} % with {len(paths)} of these {len(found)}: {named(paths)}. "
+        f"Of these the test of the law rejects, at the level {LEVEL:g}: "
+        f"{named([one for one in paths if one.p_value <= LEVEL])}. It does not reject: "
+        f"{named([one for one in paths if not one.p_value <= LEVEL])}."
+    )
 
 
 def _risk(found: Found, told: Told) -> Chapter:
@@ -198,10 +228,11 @@ def _risk(found: Found, told: Told) -> Chapter:
                 "Mean squared errors over that of the best linear denoiser, at four noise levels.",
             ),
             Table(
-                ["network", "mismatch", "with noise of its own for each pose"], marks,
+                ["network", "mismatch", "with separate noise for each pose"], marks,
                 "$|L(D) - L(Q D) - \\mathrm{E}\\,\\| D - Q D \\|^2| / L(D)$, the largest over noise levels.",
             ),
-            told.some("plus the distance to it", "own for each pose", "some loss is recoverable"),
+            told.some("plus the distance between network and average", "with separate noise for each pose",
+                      "some loss is recoverable"),
         ],
     )  # fmt: skip
 
@@ -230,10 +261,13 @@ def _networks(found: Found, told: Told) -> Chapter:
                 ["network", "images", "evaluations", "loss above the least", "asymmetry"], rows,
                 "Evaluations of the perceptron in training, in images; the loss ± a standard error.",
             ),
-            told.some(*(f"the {kind} network is farther" for kind in KINDS[:3]), "alike after equal work"),
-            told.some("equivariant networks commute", "no augmented network does"),
-            "An average that is taken only after training is free of the symmetry's error, too, and gains what the "
-            "chapter above calls recoverable.",
+            "On few images a network that goes on learning comes to fit the images that it has seen, sooner if it is "
+            "given more work for each step. Which kind is nearer to the exact denoiser may so depend on when the "
+            "training ends: the sentences below are about the trainings of the table.",
+            told.some(*LOSSES),
+            told.some("equivariant networks commute", "no augmented network commutes"),
+            "An average that is taken only after training commutes as exactly, and gains what the chapter above calls "
+            "recoverable; it evaluates the network once for each pose in every step of the sampler.",
         ],
     )  # fmt: skip
 

@@ -13,12 +13,15 @@ from equigen.labs.symmetry.learning import KINDS, Learned
 from equigen.labs.symmetry.stepping import decay
 from equigen.labs.symmetry.turning import Turned
 
-__all__ = ["LEVEL", "concluded", "ratio"]
+__all__ = ["CLEAR", "LEVEL", "NAMES", "concluded", "ratio"]
 
 LEVEL = 0.01
 """Of the tests of laws."""
+CLEAR = 1e-2
+"""A relative error above it is none of rounding."""
+NAMES = ("the plain network", "the augmented network, after as many steps,", "the augmented network, after equal work,")
+"""What is compared with the equivariant network, in words."""
 _EXACT = 1e-9  # a relative error below it is rounding, grown along a path
-_CLEAR = 1e-2  # one above it is none
 _WRONG, _GOOD = 0.5, 0.25  # relative errors of a score
 _ALIKE = 1e-12
 _NEAR = 0.1  # of logarithms
@@ -54,14 +57,22 @@ def _linear(found: Found) -> list[Conclusion]:
     slope, slope_error = decay(found.fitted)
     few = found.fitted[0]
     return [
-        Conclusion.above("the wrong linear score is wrong by half the size of the exact one", wrong.wrong, 0.0, _WRONG),
-        _small("under the wrong linear score, which commutes, the law of every step is invariant", [wrong.largest],
+        Conclusion.above(
+            "the random linear score is wrong by half the size of the exact one", wrong.wrong, 0.0, _WRONG
+        ),
+        _small("under the random linear score, which commutes, the law of every step is invariant", [wrong.largest],
                _ALIKE),
-        _small("the linear score fitted to random poses is nearly the exact one", [augmented.wrong], _GOOD),
-        Conclusion.above("under it the law of the last step is not invariant", augmented.asymmetry[-1], 0.0, _CLEAR),
-        Conclusion.within("what it breaks falls as the root of the number of items", slope, slope_error, -0.5, 0.05),
+        _small("the linear score fitted to items in random poses is nearly the exact one", [augmented.wrong], _GOOD),
+        Conclusion.above(
+            "under the linear score fitted to items in random poses the law of the last step is not invariant",
+            augmented.asymmetry[-1], 0.0, CLEAR,
+        ),
         Conclusion.within(
-            f"the asymmetry of {few.items} items in random poses is that of the closed form",
+            "the asymmetry of the law under fitted linear scores falls as one over the root of the number of items",
+            slope, slope_error, -0.5, 0.05,
+        ),
+        Conclusion.within(
+            f"the asymmetry of the second moments of {few.items} items in random poses is that of the closed form",
             few.moments / few.expected, few.moments_error / few.expected, 1.0, 0.15,
         ),
     ]  # fmt: skip
@@ -71,20 +82,28 @@ def _laws(found: Found) -> list[Conclusion]:
     by = {one.name: one for one in found.tested}
     return [
         Conclusion.above(
-            "the random network, averaged, is a worse score than the best linear one",
+            "the random network, averaged over the group, is a worse score than the best linear one",
             by[WRONG].wrong, 0.0, found.linear,
         ),
-        Conclusion.above("its paths pass the test of an invariant law", by[WRONG].p_value, 0.0, LEVEL),
-        Conclusion.above("paths under the exact score pass it", by[EXACT].p_value, 0.0, LEVEL),
-        _small(
-            "the augmented network has less than half of the linear one's loss above the least", [by[AUGMENTED].wrong],
-            0.5 * found.linear,
+        Conclusion.above(
+            "paths under the random network, averaged over the group, pass the test of an invariant law",
+            by[WRONG].p_value, 0.0, LEVEL,
+        ),
+        Conclusion.above(
+            "paths under the exact score pass the test of an invariant law", by[EXACT].p_value, 0.0, LEVEL
         ),
         _small(
-            "samples of both scores that commute fall on all sectors alike, their noise being drawn in all poses",
+            "the augmented network in the plane has less than half of the best linear score's loss above the least",
+            [by[AUGMENTED].wrong], 0.5 * found.linear,
+        ),
+        _small(
+            "samples of scores that commute, with noise drawn in all poses, fall on all sectors alike",
             (abs(share) for name in (EXACT, WRONG) for share in by[name].shares), _ALIKE,
         ),
-        _small("samples of the augmented network do not", [by[AUGMENTED].sector_p_value], LEVEL),
+        _small(
+            "samples of the augmented network, with noise drawn in all poses, fall on some sectors more often",
+            [by[AUGMENTED].sector_p_value], LEVEL,
+        ),
     ]  # fmt: skip
 
 
@@ -94,11 +113,12 @@ def _paths(found: Found) -> list[Conclusion]:
     return [
         _small("where the score commutes, every path turns with prior and noise", _largest(sound), _EXACT),
         Conclusion.above(
-            "it does not turn where only the prior is turned", least(one.prior_only for one in noisy), 0.0, _CLEAR
+            "where the score commutes, paths do not turn with the prior alone, the noise left as drawn",
+            least(one.prior_only for one in noisy), 0.0, CLEAR,
         ),
         Conclusion.above(
-            "no path of the augmented network turns with prior and noise",
-            least(one.largest for one in found.turned if one.denoiser == AUGMENTED), 0.0, _CLEAR,
+            "paths of the augmented network do not turn with prior and noise, whatever the solver",
+            least(one.largest for one in found.turned if one.denoiser == AUGMENTED), 0.0, CLEAR,
         ),
     ]  # fmt: skip
 
@@ -111,16 +131,16 @@ def _starts(found: Found) -> list[Conclusion]:
     sound = [one for one in found.kept if one.denoiser != AUGMENTED]
     return [
         _small(
-            "a symmetric start stays symmetric without noise, or with noise that is symmetric itself",
+            "under a score that commutes a symmetric start stays symmetric without noise, or with symmetric noise",
             (one.largest for one in sound if one.noise != "free"), _EXACT,
         ),
         Conclusion.above(
-            "noise breaks the symmetry of a start", least(one.off[-1] for one in sound if one.noise == "free"), 0.0,
-            _CLEAR,
+            "free noise breaks the symmetry of a start", least(one.off[-1] for one in sound if one.noise == "free"),
+            0.0, CLEAR,
         ),
         Conclusion.above(
-            "the augmented network breaks it without noise",
-            least(one.largest for one in found.kept if one.denoiser == AUGMENTED and one.noise == "none"), 0.0, _CLEAR,
+            "the augmented network breaks the symmetry of a start without noise",
+            least(one.largest for one in found.kept if one.denoiser == AUGMENTED and one.noise == "none"), 0.0, CLEAR,
         ),
     ]  # fmt: skip
 
@@ -133,18 +153,18 @@ def _breaking(found: Found) -> list[Conclusion]:
     return [
         Conclusion.above(
             "noise, a prior, a shift and a step that know a direction each break the paths",
-            least(least((one.quarters, one.eighths)) for one in of("broken")), 0.0, _CLEAR,
+            least(least((one.quarters, one.eighths)) for one in of("broken")), 0.0, CLEAR,
         ),
         _small("samples under wider noise, and under a shift, fail the test of an invariant law",
                (one.p_value for one in found.broken if one.name in SEEN), LEVEL),
         _small("clamped coordinates commute with quarter turns", [clamped.quarters], _EXACT),
-        Conclusion.above("clamped coordinates break eighths of a turn", clamped.eighths, 0.0, _CLEAR),
+        Conclusion.above("clamped coordinates break eighths of a turn", clamped.eighths, 0.0, CLEAR),
         _small(
-            "clamped lengths, and correctors whatever their step, turn with prior and noise",
+            "with clamped lengths, and with correctors whatever their step, paths turn with prior and noise",
             (largest((one.quarters, one.eighths)) for one in of("sound", "batch")), _EXACT,
         ),
         Conclusion.above("a step shared by the batch makes items depend on each other", batch.company, 0.0, 1e-6),
-        _small("all other samplers draw every item as if it were alone",
+        _small("samplers without a step shared by the batch draw every item as if alone",
                (one.company for one in of("sound", "broken", "eighths")), _EXACT),
     ]  # fmt: skip
 
@@ -152,9 +172,14 @@ def _breaking(found: Found) -> list[Conclusion]:
 def _risk(found: Found) -> list[Conclusion]:
     free = [one for one in found.recovered if one.name != KINDS[3]]
     return [
-        _small("the loss is that of the average over the group plus the distance to it",
-               (one.mismatch for one in found.recovered), 1e-10),
-        Conclusion.above("with noise of its own for each pose it is not", least(one.fresh for one in free), 0.0, 1e-6),
+        _small(
+            "the loss of a network is that of its average over the group plus the distance between network and average",
+            (one.mismatch for one in found.recovered), 1e-10,
+        ),
+        Conclusion.above(
+            "with separate noise for each pose the loss does not split exactly", least(one.fresh for one in free), 0.0,
+            1e-6,
+        ),
         Conclusion.above(
             "of every network that does not commute some loss is recoverable",
             least(max(one.recoverable) for one in free), 0.0, 1e-3,
@@ -169,21 +194,22 @@ def _networks(found: Found) -> list[Conclusion]:
     alike = ratio(_of(found.learned, KINDS[2], most), _of(found.learned, KINDS[3], most))
     made = [
         Conclusion.above(
-            f"on {fewest} items the {other.kind} network is farther from the exact score than the equivariant one",
+            f"on {fewest} images {name} is farther from the exact score than the equivariant one",
             *ratio(other, equivariant), 0.0,
         )
-        for other in (plain, augmented, longer)
+        for name, other in zip(NAMES, (plain, augmented, longer), strict=True)
     ]  # fmt: skip
     tied = [one for one in found.learned if one.kind == KINDS[3]]
     free = [one for one in found.learned if one.kind.startswith("augmented")]
     return [
         *made,
         Conclusion.within(
-            f"on {most} items the loss above the least of both is alike after equal work", *alike, 0.0, _NEAR
+            f"on {most} images the augmented network, after equal work, has the equivariant one's loss above the least",
+            *alike, 0.0, _NEAR,
         ),
         _small("the equivariant networks commute", (largest(one.asymmetry) for one in tied), _EXACT),
-        Conclusion.above("no augmented network does", least(least(one.asymmetry) for one in free), 0.0, _CLEAR),
-    ]
+        Conclusion.above("no augmented network commutes", least(least(one.asymmetry) for one in free), 0.0, CLEAR),
+    ]  # fmt: skip
 
 
 def _of(found: Sequence[Learned], kind: str, items: int) -> Learned:

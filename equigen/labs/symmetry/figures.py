@@ -27,7 +27,7 @@ _DOTS = 600
 
 def clouds(found: Found, caption: str) -> Picture:
     """The samples of the three scores."""
-    figure = canvas(8.4, 3.0)
+    figure = canvas(8.4, 3.4)
     for axes, one in zip(figure.subplots(1, 3), found.tested, strict=True):
         x = one.samples[:_DOTS]
         axes.scatter(*x.T.numpy(), s=3, color=BLUE, linewidths=0)
@@ -103,7 +103,7 @@ def paths(found: Found, seed: int, caption: str) -> Picture:
         ("prior moved, noise not", names[1], False),
         (f"{AUGMENTED}: both moved", AUGMENTED, True),
     )
-    figure = canvas(8.4, 3.0)
+    figure = canvas(8.4, 3.4)
     elements = found.plane.action.group.elements()
     for axes, (title, name, noise) in zip(figure.subplots(1, 3), panels, strict=True):
         goal = _shown(walk(found.scores[name], EulerMaruyama(), given, found.plane.data_std))
@@ -112,7 +112,7 @@ def paths(found: Found, seed: int, caption: str) -> Picture:
             path = _shown(walk(found.scores[name], EulerMaruyama(), some, found.plane.data_std))
             wanted = found.plane.action(g, goal)
             axes.plot(*wanted.T.numpy(), color="#c8c8c8", linewidth=3.2, solid_capstyle="round")
-            axes.plot(*path.T.numpy(), color=BLUE if k else ORANGE, linewidth=1.0)
+            axes.plot(*path.T.numpy(), color=BLUE if k else ORANGE, linewidth=1.0, zorder=2 if k else 3)
         _plane(axes, title)
     return drawn_picture(png(figure), "a path in all poses", caption)
 
@@ -128,7 +128,7 @@ def mirror_line(found: Found, seed: int, caption: str) -> Picture:
         ("averaged network, noise", names[1], EulerMaruyama(), free.steps),
         (f"{AUGMENTED}, no noise", AUGMENTED, Heun(), none),
     )
-    figure = canvas(8.4, 3.0)
+    figure = canvas(8.4, 3.4)
     for axes, (title, name, solver, each) in zip(figure.subplots(1, 3), panels, strict=True):
         x = walk(found.scores[name], solver, Normals(start, each), found.plane.data_std)[-1]
         axes.axhline(0, color=GREY, linewidth=0.8)
@@ -174,4 +174,5 @@ def _plane(axes: Axes, title: str) -> None:
     axes.set_ylim(-_WINDOW, _WINDOW)
     axes.set_aspect("equal")
     axes.set_title(title, fontsize=TEXT)
-    dress(axes, "", "")
+    dress(axes, "first coordinate", "second coordinate")
+    axes.label_outer()

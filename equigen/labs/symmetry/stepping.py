@@ -152,7 +152,7 @@ def stepped(items: int, steps: int, seed: int) -> list[Stepped]:
     wrong = NetworkDenoiser(_Matrix(mixing), SCHEDULE, KarrasPreconditioning())
     found = {
         "exact": _linear(moments),
-        "wrong, commutes": wrong,
+        "random, commutes": wrong,
         "fitted to random poses": _linear(_seen(moments, items, seed, draw=0)),
     }
     return [

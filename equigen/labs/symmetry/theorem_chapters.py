@@ -5,7 +5,7 @@ from __future__ import annotations
 from equigen.labs.symmetry import figures
 from equigen.labs.symmetry.answering import Told
 from equigen.labs.symmetry.findings import Found
-from equigen.report.document import Chapter, Formula, Table
+from equigen.report.document import Block, Chapter, Formula, Table
 
 __all__ = ["augmentation_chapter", "linear_chapter", "proof_chapter", "question_chapter"]
 
@@ -38,37 +38,57 @@ def question_chapter(found: Found) -> Chapter:
 
 def proof_chapter() -> Chapter:
     """The theorem and its proof."""
-    return Chapter(
-        "The theorem, and why it holds",
-        [
-            "A sampler begins at $x_T = s z_T$, with $z_T$ standard normal, and goes on by steps",
-            Formula(r"x_{k+1} = \Phi_k(x_k, z_k), \qquad k = 0, 1, \ldots"),
-            "Euler-Maruyama, for one, has $\\Phi(x, z) = x + h\\,(f x - \\gamma^2 s(x, t)) + \\gamma \\sqrt{-h}\\,z$ "
-            "with the score $s = (\\alpha D - x) / \\sigma^2$, a drift $f x$, and a step $h$ that is negative.",
-            "Theorem. Let $G$ act by orthogonal matrices. If (a) the law of the prior is invariant; (b) the noise of "
-            "every step has an invariant law and is independent of all that came before; (c) the denoiser commutes "
-            "with the group; and (d) steps are chosen from invariants only; then the law of every iterate is "
-            "invariant, at any size of the steps and whether the denoiser is right or not.",
-            "Proof. One: the step commutes. Each term of $\\Phi$ is a multiple of $x$, of $D(x, t)$ or of $z$, with "
-            "factors that $g$ does not change, by premise (d); with premise (c),",
-            Formula(r"\Phi_k(g x, g z) = g\,\Phi_k(x, z)"),
-            "Two: the path turns. Begin at $g x_T$, give each step $g z_k$ instead of $z_k$, and by induction the "
-            "whole path is $g x_0, g x_1, \\ldots$. This holds for each path alone. Three: the law. "
-            "Suppose that the law of $x_k$ is invariant; by premise (a) that of $x_0$ is. By premise (b) $z_k$ is "
-            "independent of $x_k$ and has the law of $g z_k$; so the pair $(g x_k, g z_k)$ has the law of "
-            "$(x_k, z_k)$. Hence",
-            Formula(r"g\,x_{k+1} = \Phi_k(g x_k, g z_k) \; \sim \; \Phi_k(x_k, z_k) = x_{k+1}"),
-            "where $\\sim$ says that two have the same law: that of $x_{k+1}$ is invariant. This was to be shown. The "
-            "same holds for all iterates together, the path as one item.",
-            "Nowhere does the proof ask whether $D$ is the denoiser of the data, or whether $h$ is small. It asks "
-            "that noise be isotropic: $g z$ has the law of $z$ for a normal $z$ with covariance $C$ where "
-            "$g C g^T = C$, which $C = I$ satisfies for all orthogonal $g$. And it is about laws. A single path under "
-            "one draw of the noise has no symmetry at all, and neither has a finite set of samples.",
-            "Without noise, $\\Phi$ is a map that commutes, and such maps keep what an item is symmetric under: if "
-            "$h x = x$, then $h\\,\\Phi(x) = \\Phi(h x) = \\Phi(x)$. What comes out is at least as symmetric as what "
-            "went in. Only the draw of $x_T$, or noise, makes an item that has no symmetry of its own.",
-        ],
-    )
+    return Chapter("The theorem, and why it holds", [*_theorem(), *_proof()])
+
+
+def _theorem() -> list[Block]:
+    return [
+        "On this page $x_0$ is an item of the data, $x_t$ the same with noise, and $D(x_t, t)$ the mean of $x_0$ "
+        "given $x_t$, or what a network gives for it. A sampler begins at an $x_T = b\\,z$ with a number $b$ and "
+        "$z$ standard normal. Its iterates are $y_0 = x_T, y_1, y_2, \\ldots$, and with them it keeps a memory "
+        "$v_k$:",
+        Formula(r"(y_{k+1}, v_{k+1}) = \Phi_k(y_k, v_k, z_k), \qquad k = 0, 1, \ldots"),
+        "where $z_k$ are the normals of a step. Euler-Maruyama, for one, remembers nothing and has $y_{k+1} = y_k "
+        "+ h\\,(f y_k - \\gamma^2 s(y_k, t)) + \\gamma \\sqrt{-h}\\,z_k$ with the score $s = (\\alpha D - y) / "
+        "\\sigma^2$, a drift $f y$, and a step $h$ that is negative. Heun's step asks for $D$ twice. DPM-Solver++ "
+        "(2M) remembers the last $D$ and its time. A solver that chooses its own steps remembers the time that it "
+        "has reached and the length of its next step. The state is iterate and memory together, and $g$ moves "
+        "what is a point of the space in it, and leaves numbers:",
+        Formula(r"g\,(y, v) = (g y, g v), \qquad g v = v \ \mathrm{for\ numbers}"),
+        "Theorem. Let $G$ act by orthogonal matrices. If (a) the law of the prior is invariant; (b) the noise of "
+        "every step has an invariant law and is independent of all that came before; (c) the denoiser commutes "
+        "with the group; and (d) every step is made of sums of $y$, $z$, the points in $v$ and $D$ at such sums, "
+        "with factors, lengths of steps and a first memory that are functions of time and of invariants only, "
+        "such as norms; then the law of every state, and of every iterate, is invariant, at any size of the steps "
+        "and whether the denoiser is right or not.",
+    ]
+
+
+def _proof() -> list[Block]:
+    return [
+        "Proof. One: the step commutes. A sum with factors that $g$ does not change is moved as its terms are, by "
+        "premise (d). $D$ of a sum that is moved is moved, by premise (c). So is what is composed of them, and a "
+        "choice between steps by invariants is the same choice:",
+        Formula(r"\Phi_k(g y, g v, g z) = g\,\Phi_k(y, v, z)"),
+        "Two: the path turns. Begin at $g x_T$, give each step $g z_k$ instead of $z_k$, and by induction the states "
+        "are $g (y_0, v_0), g (y_1, v_1), \\ldots$. This holds for each path alone. Three: the law. Suppose that the "
+        "law of the state $u_k = (y_k, v_k)$ is invariant; by premises (a) and (d) that of $u_0$ is. By premise (b) "
+        "$z_k$ is independent of $u_k$ and has the law of $g z_k$; so the pair $(g u_k, g z_k)$ has the law of $(u_k, "
+        "z_k)$. Hence",
+        Formula(r"g\,u_{k+1} = \Phi_k(g u_k, g z_k) \; \sim \; \Phi_k(u_k, z_k) = u_{k+1}"),
+        "where $\\sim$ says that two have the same law: that of $u_{k+1}$ is invariant, and with it that of "
+        "$y_{k+1}$. This was to be shown. The same holds for all iterates together, the path as one item. That an "
+        "iterate alone has an invariant law would not be enough where there is a memory: the next one depends on "
+        "both.",
+        "Nowhere does the proof ask whether $D$ is the denoiser of the data, or whether steps are small. It asks "
+        "that noise be isotropic: $g z$ has the law of $z$ for a normal $z$ with covariance $C$ where "
+        "$g C g^T = C$, which $C = I$ satisfies for all orthogonal $g$. And it is about laws. A single path under "
+        "one draw of the noise has no symmetry at all, and neither has a finite set of samples.",
+        "Without noise, the whole sampler is a map $\\Phi(x_T)$ that commutes, and such maps keep what an item is "
+        "symmetric under: if $g x_T = x_T$, then $g\\,\\Phi(x_T) = \\Phi(g x_T) = \\Phi(x_T)$. What comes out is "
+        "at least as symmetric as what went in. Only the draw of $x_T$, or noise, makes an item that has "
+        "no symmetry of its own.",
+    ]
 
 
 def linear_chapter(found: Found, told: Told) -> Chapter:
@@ -77,26 +97,27 @@ def linear_chapter(found: Found, told: Told) -> Chapter:
     return Chapter(
         "The law of every step, in closed form",
         [
-            "Where the denoiser is linear, a step is linear in $x$ and in the noise, $x_s = M x_t + N z$, and from a "
-            "centred normal law every law is centred and normal,",
-            Formula(r"C_s = M\,C_t\,M^T + N N^T"),
-            "$M$ and $N$ are read off the library's own step, which is given the unit vectors. With $R$ the matrix of "
-            "a quarter turn on images of 4 x 4 pixels, a law is invariant exactly where $R\\,C\\,R^T = C$; no sample "
-            "is drawn and nothing is tested. Three scores: the exact one of a random invariant law; a wrong one, a "
-            "random matrix averaged over the four turns; and the exact one of the second moments of "
+            "Where the denoiser is linear, a step of Euler-Maruyama is linear in the iterate and in the noise, "
+            "$y_{k+1} = M_k y_k + N_k z_k$, and from a centred normal law every law is centred and normal, with the "
+            "covariance",
+            Formula(r"C_{k+1} = M_k\,C_k\,M_k^T + N_k N_k^T"),
+            "$M_k$ and $N_k$ are read off the library's own step, which is given the unit vectors. With $R$ the matrix "
+            "of a quarter turn on images of 4 x 4 pixels, a law is invariant exactly where $R\\,C\\,R^T = C$; no "
+            "sample is drawn and nothing is tested. Three scores: the exact one of a random invariant law; a random "
+            "one, a matrix of normals averaged over the four turns; and the exact one of the second moments of "
             f"{found.fitted[2].items:,} items in random poses, which is the best that a linear network can learn from "
             "them.",
             figures.steps(
                 found,
-                "How far the law of each iterate is from invariant. Both scores that commute keep it to rounding, the "
-                "right one and the wrong one.",
+                "How far the law of each iterate is from invariant. The largest on the way: "
+                + "; ".join(f"{one.name}, {one.largest:.0e}" for one in found.stepped) + ".",
             ),
             Table(
                 ["score", "error of the score", "largest asymmetry", "of the last law"], rows,
                 "The error is the root mean square of $D - D^*$ over that of the exact $D^*$, over noise levels from "
                 "0.1 to 5. Asymmetry is $\\|R\\,C\\,R^T - C\\| / \\|C\\|$, the largest over the quarter turns.",
             ),
-            told.some("wrong linear score is wrong", "law of every step is invariant"),
+            told.some("random linear score is wrong", "law of every step is invariant"),
         ],
     )  # fmt: skip
 
@@ -111,7 +132,7 @@ def augmentation_chapter(found: Found, told: Told) -> Chapter:
         for one in found.fitted
     ]  # fmt: skip
     return Chapter(
-        "Good, augmented, and not invariant",
+        "Scores learned from random poses",
         [
             "A law of random poses is invariant; a finite number of items from it is not. The second moments "
             "$S' = \\sum x x^T / n$ of $n$ normal items scatter about $S$, and with them the score. With the matrix "
@@ -134,7 +155,7 @@ def augmentation_chapter(found: Found, told: Told) -> Chapter:
                 "Means over sets of items, ± a standard error.",
             ),
             told.some(
-                "is nearly the exact one", "last step is not invariant", "falls as the root",
+                "is nearly the exact one", "law of the last step is not invariant", "falls as one over the root",
                 "is that of the closed form",
             ),
         ],

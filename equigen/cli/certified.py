@@ -27,25 +27,30 @@ __all__ = ["certified_module", "certified_run", "write_certificate"]
 _MOST = 16  # items that a model is certified on: it is run at every noise level under every element
 
 
-def certified_run(folder: Path, *, group: str | None = None, items: int = 8) -> Certificate | ModelCertificate:
+def certified_run(
+    folder: Path, *, group: str | None = None, items: int = 8, guidance: float = 1.0
+) -> Certificate | ModelCertificate:
     """The certificate of a run's averaged model, on held-out images spread evenly over the split.
 
     Args:
         folder: of a run of any task.
         group: name of the group; None: that which the network was built for.
         items: held-out images; a model that generates is certified on 16 at most.
+        guidance: of a model with conditions, with which law, paths and batches are tested.
 
     Raises:
         RunFolderError: no finished run, or a network built for no group where none is named.
-        ConfigError: no such group, or fewer than two held-out images.
+        ConfigError: no such group, fewer than two held-out images, or a guidance where nothing guides.
         ValueError: images or results on which nothing can be certified.
     """
     from equigen.training.folder import recorded
 
     require_run(folder)
     if recorded(folder).task == "classify":
+        if guidance != 1.0:
+            raise ConfigError(f"--guidance is {guidance:g}, but {folder} is a classifier and draws nothing: drop it.")
         return _of_classifier(open_classifier(folder, "cpu"), group, items)
-    return _of_model(open_run(folder, "cpu"), group, min(items, _MOST))
+    return _of_model(open_run(folder, "cpu"), group, min(items, _MOST), guidance)
 
 
 def certified_module(name: str, group: str, shape: tuple[int, int, int] | None) -> Certificate | ModelCertificate:
@@ -127,15 +132,18 @@ def _of_classifier(opened: ClassifierRun, group: str | None, items: int) -> Cert
     return certify(network, acting, opened.model.scale.to_model(x))
 
 
-def _of_model(opened: Run, group: str | None, items: int) -> ModelCertificate:
+def _of_model(opened: Run, group: str | None, items: int, guidance: float) -> ModelCertificate:
+    from equigen.cli.sampling import require_guidable
     from equigen.symmetry.theorem.certifying import certify_model
     from equigen.training.build import load_data
 
+    require_guidable(opened.model, guidance)
     action = _action(opened, group)
     _, _, held_out = load_data(opened.config.data, opened.config.seed)
     _require_two(held_out)
     batch = held_out.whole(_spread(held_out, items))
-    return certify_model(opened.model, action, batch.x, **_condition(opened.model, batch.condition))
+    told = _condition(opened.model, batch.condition)
+    return certify_model(opened.model, action, batch.x, guidance=guidance, **told)
 
 
 def _condition(model: DiffusionModel, condition: Mapping[str, Tensor]) -> dict[str, Any]:

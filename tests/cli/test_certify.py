@@ -16,6 +16,8 @@ from equigen.training.errors import ConfigError
 from tests.cli.conftest import require_one_sentence
 from tests.report.certificates import certificate
 
+_FOUND_WHEN_RUN = ("2, 8, 8", "--shape 1,28,28 at the command line", "or a shape of more pixels")
+
 NETS = """
     import torch
     from torch import nn
@@ -70,6 +72,21 @@ NETS = """
             return torch.cat([x, x])
 
 
+    class Two(nn.Module):
+        def forward(self, x):
+            return {"map": x.relu(), "row": x[:, 0, 3, :3]}
+
+
+    class Tokens(nn.Module):
+        def forward(self, x):
+            return x.flatten(2)
+
+
+    class Infinite(nn.Module):
+        def forward(self, x):
+            return x / 0
+
+
     class Adding(nn.Module):
         def forward(self, x):
             return x + "one"
@@ -114,6 +131,13 @@ def test_a_network_that_breaks_the_group_ends_in_exit_code_1(equigen, nets, tmp_
     assert "does not hold" in (tmp_path / "told" / "certificate.html").read_text(encoding="utf-8")
 
 
+def test_each_of_several_results_counts(equigen, nets):
+    done = equigen("certify", f"{nets}:Two", "--group", "C4", "--shape", "1,8,8")
+    assert done.code == 1, done.err
+    assert done.out.splitlines()[0].startswith("What C4 promises on pixels is broken by what lies between the layers: ")
+    assert "invariance of the whole (result 2 of 2, row) under the motions of the grid in C4, float64" in done.out
+
+
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
@@ -126,6 +150,9 @@ def test_a_network_that_breaks_the_group_ends_in_exit_code_1(equigen, nets, tmp_
         ("Leaving", 1, "leaves the program when it is run (3)"),
         ("Doubling", 1, "gives (8, 1, 8, 8) for 4 images"),
         ("Adding", 1, "Adding refuses images (4, 1, 8, 8)"),
+        ("Adding", 1, "give the shape that it takes"),
+        ("Tokens", 1, "y.reshape(len(y), -1, 8, 8), or to numbers that stay, y.reshape(len(y), -1, 1, 1)"),
+        ("Infinite", 1, "at the command line, where it is given standard normal numbers, wrap it"),
     ],
 )
 def test_what_cannot_be_built_is_answered_in_a_sentence(equigen, nets, name, code, words):
@@ -164,12 +191,16 @@ def test_a_module_that_cannot_be_imported_is_answered_in_a_sentence(equigen, tmp
         (["NETS:Sound", "--group", "C4", "--shape", "1,0,8"], "--shape 1,28,28"),
         (["NETS:Sound", "--group", "E8", "--shape", "1,8,8"], "'E8' is no group of the plane"),
         (["NETS:Sound", "--group", "C4", "--shape", "2,8,8"], "2, 8, 8"),
+        (["NETS:Sound", "--group", "C4", "--shape", "1,100000,100000"], "--shape 1,28,28 at the command line"),
+        (["NETS:Sound", "--group", "C4", "--shape", "1,8," + "9" * 5000], "--shape 1,28,28"),
+        (["NETS:Sound", "--group", "C4", "--shape", "1,1,1"], "or a shape of more pixels"),
+        (["NETS:Sound", "--group", "C4", "--shape", "1,8,8", "--guidance", "2"], "is for a run with conditions"),
         (["runs/none", "--group", "C4", "--shape", "1,8,8"], "a run knows its own"),
     ],
 )
 def test_a_command_line_that_does_not_fit_is_refused(equigen, nets, words, complaint):
     done = equigen("certify", *[word.replace("NETS", nets) for word in words])
-    assert done.code == (1 if complaint == "2, 8, 8" else 2)
+    assert done.code == (1 if complaint in _FOUND_WHEN_RUN else 2)
     require_one_sentence(done)
     assert complaint in done.complaint
 
@@ -225,7 +256,7 @@ def test_a_run_that_generates_is_held_to_the_group_that_is_named(equigen, run, s
     ((action, x, given),) = asked
     assert action.group.name == "D4"
     assert x.shape == (5, 1, 8, 8)
-    assert given == {}
+    assert given == {"guidance": 1.0}
     found = json.loads(done.out)
     assert (found["verdict"], found["holds"]) == (kind, code == 0)
     written = json.loads((run / "certificate.json").read_text())
@@ -264,3 +295,17 @@ def test_a_model_is_certified_on_sixteen_items_at_most(run, stubbed):
     asked = stubbed("exact")
     certified_run(run, group="C4", items=200)
     assert len(asked[0][1]) == min(16, 12)  # of 48 digits 12 are held out
+
+
+def test_a_run_without_conditions_has_no_guidance(equigen, run):
+    done = equigen("certify", run, "--group", "C4", "--guidance", "2")
+    assert done.code == 2
+    require_one_sentence(done)
+    assert "without labels or values" in done.complaint
+
+
+def test_guidance_reaches_what_is_certified(run, stubbed, monkeypatch):
+    asked = stubbed("exact")
+    monkeypatch.setattr("equigen.cli.sampling.require_guidable", lambda model, guidance: None)
+    certified_run(run, group="C4", guidance=3.0)
+    assert asked[0][2] == {"guidance": 3.0}

@@ -64,8 +64,8 @@ def test_the_sentence_names_the_first_of_the_worst():
     )
     assert found.sentence() == expected
     assert certificate(weak).sentence() == (
-        "Whether the model keeps C8 is not told: the error of 'turns change nothing' is 0.5, but what is measured there "
-        "could not be told from 0.25 for a model that does."
+        "Whether the model keeps C8 is not told: the error of 'turns change nothing' is 0.5, but what is measured "
+        "there could not be told from 0.25 for a model that does."
     )
     floor = certificate(Premise("denoiser", "", (claim("at the floor"),)))
     assert floor.sentence() == (

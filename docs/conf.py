@@ -27,6 +27,7 @@ smartquotes = False  # they would make a dash of the two hyphens of a flag
 html_theme = "furo"
 html_title = f"equigen {release}"
 html_show_sourcelink = False
+toc_object_entries = False  # thousands of members, which the navigation of every page would be copied from
 
 autodoc_default_options = {"show-inheritance": True}
 autodoc_typehints = "signature"

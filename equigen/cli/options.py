@@ -30,7 +30,7 @@ __all__ = [
     "legal",
 ]
 
-_SHORT = {"augment": "classifier.augmentation"}
+_SHORT = {"augment": "classifier.augmentation", "orbit_target": "model.orbit_target"}
 _OUTPUT = Group("Output", sort_key=1000)
 _EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d+")
 

@@ -32,7 +32,7 @@ else:
         *("TrainFlags", __name__),
         training=(TrainConfig, _TRAINING),
         data=(DataConfig, _DATA),
-        model=(ModelConfig, ["symmetry"]),
+        model=(ModelConfig, ["symmetry", "orbit_target"]),
         classifier=(ClassifierConfig, _CLASSIFIER),
     )
 

@@ -34,6 +34,7 @@ from equigen.metrics.items import Items, filled
 from equigen.metrics.judging import judge
 from equigen.metrics.likelihood import held_out_likelihood
 from equigen.metrics.loss import device_of, loss_by_noise
+from equigen.metrics.poses import poses_of
 
 __all__ = ["Sampler", "evaluate", "stages"]
 
@@ -69,7 +70,7 @@ def evaluate(
     """Sample from a model and measure the samples against held-out data, each metric beside its floor.
 
     Where the data have structures or conditions, the samples are drawn for those of held-out items, see
-    `equigen.metrics.given`.
+    `equigen.metrics.given`. Where the model keeps a group, training items are compared in all its poses on the grid.
 
     Args:
         model: with `.sample(n, seed=, steps=)`, and `.loss_by_noise_level(batch, seed=)` if it has one.
@@ -120,6 +121,7 @@ def evaluate(
             features=features,
             loss=loss,
             given=[one for one in given if one is not None],
+            poses=poses_of(model),
             on_stage=on_stage,
         )
         if found.groups is not None:
@@ -128,8 +130,7 @@ def evaluate(
         found = _with_likelihood(found, model, train, held_out, min(likelihood, size), seed)
         if solvers:
             compared = partial(compare_solvers, model, solvers, budgets, n=size, seed=seed, on_stage=on_stage)
-            fill = torch.tensor(moments(train.x, train.structure).mean)
-            judged = _frechet(features, Items(held_out, fill), given[0], fill, size, seed)
+            judged = _frechet(features, train, held_out, given[0], size, seed)
             beside = _beside(compared(given=given[0], frechet=judged, **sampling), found["Frechet distance"])
             found = replace(found, solvers=beside)
     return replace(found, notes=(*found.notes, *_guided(sampling)))
@@ -159,10 +160,11 @@ def stages(seeds: int, solvers: Sequence[str] = ()) -> int:
 
 
 def _frechet(
-    features: Features, held_out: Items, given: Given | None, fill: Tensor, n: int, seed: int
+    features: Features, train: DataSet, held_out: DataSet, given: Given | None, n: int, seed: int
 ) -> Callable[[Tensor], float]:
-    """The Frechet distance of samples to draw 0 of the held-out items."""
-    real = features(draw(held_out, n, use=Use.HELD_OUT_DRAW, seed=seed, index=0))
+    """The Frechet distance of samples to draw 0 of the held-out items, both filled where they are not valid."""
+    fill = torch.tensor(moments(train.x, train.structure).mean)
+    real = features(draw(Items(held_out, fill), n, use=Use.HELD_OUT_DRAW, seed=seed, index=0))
     mask = None if given is None else given.structure
     return lambda x: frechet_distance(features(filled(x, mask, fill)), real)
 

@@ -33,11 +33,15 @@ class FeatureRecord:
 
 @dataclass(frozen=True)
 class NearestPair:
-    """A sample, its nearest training item, and their distance in data units."""
+    """A sample, its nearest training item, and their distance in data units.
+
+    Where a group acts, `pose` is the element that takes the item to the sample, in words.
+    """
 
     sample: int
     train: int
     distance: float
+    pose: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Evaluation:
         groups: by class or by quarters of a value, for a model with conditions.
         solvers: distance against evaluations for several solvers, where it was asked for.
         likelihood: bits per dimension of held-out items; None where the model has no log density.
+        poses: name of the group in all of whose poses training items are compared with samples and with held-out
+            items; None: as they are.
         pictures: arrays for a report, not part of the record: data, samples, nearest pairs, distances, samples by
             group.
     """
@@ -91,6 +97,7 @@ class Evaluation:
     groups: Groups | None = None
     solvers: SolverComparison | None = None
     likelihood: Likelihood | None = None
+    poses: str | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> Measured:

@@ -5,7 +5,8 @@ What is measured:
 - Frechet distance, density and coverage in feature space, sliced Wasserstein distance in pixel space, each beside its
   real-vs-real floor at the same n (see `equigen.metrics.floor`);
 - the accuracy of a classifier that tells samples from held-out items, and its p-value;
-- distances to the nearest training items, beside those of held-out items, and the memorisation C_T of the two;
+- distances to the nearest training items, beside those of held-out items, and the memorisation C_T of the two; for a
+  model that keeps a group, to the nearest of their poses (see `equigen.metrics.poses`);
 - for samples that were drawn for classes, how many are recognised, class by class.
 
 Where items have a mask, pixels that are not valid are never compared (see `equigen.metrics.items`).
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -35,8 +35,11 @@ from equigen.metrics.loss import LossByNoise
 from equigen.metrics.memorising import memorisation
 from equigen.metrics.neighbours import Neighbours, compare_neighbours, nearest
 from equigen.metrics.pictures import PAIRS, pictures, value_range
+from equigen.metrics.poses import nearest_pose
 from equigen.metrics.two_sample import two_sample_beside_floor
 from equigen.metrics.wasserstein import sliced_wasserstein
+from equigen.symmetry.elements import written
+from equigen.symmetry.image_action import ImageAction
 
 __all__ = ["judge"]
 
@@ -61,6 +64,7 @@ def judge(
     features: Features | None = None,
     loss: LossByNoise | None = None,
     given: Sequence[Given] = (),
+    poses: ImageAction | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Measure generated sets, wherever they come from, against held-out data, each metric beside its floor.
@@ -77,13 +81,14 @@ def judge(
         features: to compare in; None: `features_for(train, held_out)`.
         loss: by noise level, for the record.
         given: what each set was drawn for; none: no conditions, and every pixel valid.
+        poses: in all of which training items are compared with samples, as `poses_of` a model; None: as they are.
         on_stage: called with a few words before each stage.
 
     Returns:
         The evaluation.
 
     Raises:
-        ValueError: too few items, or samples that are not finite or of another shape.
+        ValueError: too few items, samples that are not finite or of another shape, or poses of items with masks.
     """
     tell = on_stage or (lambda stage: None)
     generated = [one.detach().cpu() for one in generated]
@@ -97,7 +102,7 @@ def judge(
     tell("two-sample test")
     test = two_sample_beside_floor(features, *sides.three, n=size, seed=seed, draws=draws, space=features.name)
     tell("nearest training neighbours")
-    found, floor = _neighbours(sides, train, held_out)
+    found, floor = _neighbours(sides, train, held_out, poses)
     rows = [one.rows[:size] for one in given]
     return Evaluation(
         data=train.name,
@@ -115,12 +120,13 @@ def judge(
         neighbours=compare_neighbours(found.distance, floor.distance),
         nearest=_pairs(found),
         loss=loss,
-        notes=tuple(_notes(n, size, features, train)),
+        notes=tuple(_notes(n, size, features, train, poses)),
         two_sample=test,
         memorisation=memorisation(found.distance.split(size), floor.distance, seed=seed, draws=draws),
         groups=measure_groups(sides.generated, rows, held_out, features, fill) if rows else None,
+        poses=None if poses is None else poses.group.name,
         pictures={
-            **pictures(sides.generated, sides.train, sides.held_out, found, floor, seed),
+            **pictures(sides.generated, sides.train, sides.held_out, found, floor, seed, poses),
             **(group_pictures(sides.generated, rows, held_out, fill) if rows else {}),
         },
     )
@@ -196,23 +202,36 @@ def _metrics(sides: _Sides, features: Features) -> list[Measured]:
     ]
 
 
-def _neighbours(sides: _Sides, train: DataSet, held_out: DataSet) -> tuple[Neighbours, Neighbours]:
+def _neighbours(
+    sides: _Sides, train: DataSet, held_out: DataSet, poses: ImageAction | None
+) -> tuple[Neighbours, Neighbours]:
     """Nearest training items of all samples, one set after another, and of draw 0 of the held-out items."""
     rows = drawn(len(held_out), sides.n, use=Use.HELD_OUT_DRAW, seed=sides.seed, index=0)
     real = None if held_out.structure is None else held_out.structure[rows].cpu()
     masks = [mask for mask in sides.structure if mask is not None]
-    to_train = partial(nearest, reference=train.x, reference_valid=train.structure)
-    found = to_train(torch.cat(sides.generated), valid=torch.cat(masks) if masks else None)
-    return found, to_train(held_out.x[rows].cpu(), valid=real)
+
+    def to_train(x: Tensor, valid: Tensor | None) -> Neighbours:
+        if poses is None:
+            return nearest(x, train.x, valid=valid, reference_valid=train.structure)
+        if valid is not None or train.structure is not None:
+            raise ValueError("poses are given, but masks would have to turn with the items: leave poses out.")
+        return nearest_pose(x, train.x, poses)
+
+    found = to_train(torch.cat(sides.generated), torch.cat(masks) if masks else None)
+    return found, to_train(held_out.x[rows].cpu(), real)
 
 
 def _pairs(found: Neighbours) -> tuple[NearestPair, ...]:
     """The samples closest to a training item, closest first."""
     closest = found.distance.argsort()[:PAIRS].tolist()
-    return tuple(NearestPair(i, int(found.index[i]), float(found.distance[i])) for i in closest)
+    poses = [None if found.pose is None else written(found.pose[i]) for i in closest]
+    return tuple(
+        NearestPair(i, int(found.index[i]), float(found.distance[i]), pose)
+        for i, pose in zip(closest, poses, strict=True)
+    )
 
 
-def _notes(asked: int, n: int, features: Features, train: DataSet) -> list[str]:
+def _notes(asked: int, n: int, features: Features, train: DataSet, poses: ImageAction | None) -> list[str]:
     notes = []
     if n < asked:
         notes.append(f"n is {n} and not {asked}: the smallest side has no more items.")
@@ -224,5 +243,11 @@ def _notes(asked: int, n: int, features: Features, train: DataSet) -> list[str]:
         notes.append(
             "Pixels that are not valid hold the mean of the valid training pixels wherever whole images are compared; "
             "distances to training items are taken over the pixels that are valid in both."
+        )
+    if poses is not None:
+        notes.append(
+            f"Distances to training items are taken to the nearest of their {poses.group.order} poses under "
+            f"{poses.group.name}, the motions of the grid, for held-out items too: the model draws an item in all of "
+            "them alike, so a copy is one in any of them."
         )
     return notes

@@ -47,6 +47,8 @@ class Neighbours:
     Args:
         index: int64 (n,), place in the reference.
         distance: float64 (n,), Euclidean, in data units.
+        pose: (n, ...), the elements of a group that take the reference items to where they are nearest; None: no
+            group acts.
 
     Example:
         >>> found = nearest(torch.tensor([[0.9]]), torch.tensor([[0.0], [1.0]]))
@@ -56,6 +58,7 @@ class Neighbours:
 
     index: Tensor
     distance: Tensor
+    pose: Tensor | None = None
 
 
 def nearest(

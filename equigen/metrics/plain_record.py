@@ -15,7 +15,7 @@ def record_to_plain(value: Any) -> Any:
     Example:
         >>> from equigen.metrics.evaluation import NearestPair
         >>> record_to_plain((NearestPair(3, 5, 0.25),))
-        [{'sample': 3, 'train': 5, 'distance': 0.25}]
+        [{'sample': 3, 'train': 5, 'distance': 0.25, 'pose': None}]
     """
     if isinstance(value, tuple | list):
         return [record_to_plain(part) for part in value]

@@ -10,14 +10,13 @@ section 3; fields of M. Weiler, G. Cesa, General E(2)-Equivariant Steerable CNNs
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from equigen.networks.steerable_filters import FieldFilters
-from equigen.steerable.activations.fourier import FourierActivation
+from equigen.networks.steerable_gate import FieldGate
 from equigen.steerable.activations.pointwise import Pointwise
 from equigen.steerable.attention import SelfAttention
 from equigen.steerable.conv import SteerableConv2d
@@ -162,22 +161,17 @@ def field_norm(in_type: FieldType) -> GroupNorm:
 
 
 def field_activation(in_type: FieldType) -> SteerableModule:
-    """SiLU of the values of functions on the group: channel by channel where channels are values, else on samples.
-
-    On an infinite group there are 3 K + 1 samples or more for frequencies up to K: enough to leave squares alone.
+    """SiLU of the values of functions on the group where channels are values; else fields gated by their mean.
 
     Example:
         >>> from equigen.groups.plane_groups import SO2, Cyclic
         >>> types = FieldType(Cyclic(8), "regular"), FieldType(SO2(), "regular(2)")
-        >>> [type(field_activation(fields)).__name__ for fields in types], field_activation(types[1]).samples
-        (['Pointwise', 'FourierActivation'], (8,))
+        >>> [type(field_activation(fields)).__name__ for fields in types]
+        ['Pointwise', 'FieldGate']
     """
     if all(representation.is_permutation for _, representation in in_type.terms):
         return Pointwise(in_type, nn.SiLU())
-    if in_type.group.rotations is not None:
-        return FourierActivation(in_type, nn.SiLU())
-    highest = max(representation.frequency for _, representation in in_type.terms)
-    return FourierActivation(in_type, nn.SiLU(), samples=4 * math.ceil((3 * highest + 1) / 4))
+    return FieldGate(in_type)
 
 
 def still_zero(layer: _Layer) -> _Layer:

@@ -16,7 +16,21 @@ So outside of the grid filters have 5 x 5 pixels, rings that overlap, and the tw
 maps are blurred before they are thinned, interpolated by straight lines, and cut to their disk before every filter. Of
 images of less than 20 pixels a disk would leave too little (digits of 8 pixels in all poses, SO(2), 150 steps: a
 held-out loss of .83 with it, .77 without). Under a group of few rotations 1 x 1 suffices for the second filter of a
-residual block; under others fields hold the low frequencies alone.
+residual block. Under others fields hold the low frequencies alone, and are gated (`equigen.networks.steerable_gate`).
+What that and the second filter bring under SO(2): time, that of a step over a plain network's step, taken by turns;
+loss, held out, and error, the largest of the denoiser under four angles at relative noise of .3 to 10, on MNIST in all
+poses after 150 steps of 24 images; losses on digits of 8 pixels in all poses after 120 steps of 64, two seeds.
+
+                                               28 pixels                  8 pixels
+                                               time    loss    error      time    losses
+    SiLU of 8 samples, second filter 5 x 5     2.0     .632    .023       2.0     .782, .811
+    gated, 5 x 5                               1.9     .614    .027       1.8     .763, .786
+    gated, 3 x 3                               1.6     .601    .032       1.5     .754, .759
+    gated, 1 x 1                               1.5     .642    .037       1.4     .765, .778
+    SiLU of 8 samples, 1 x 1                   1.6                        1.6     .826, .835
+
+Filters of 5 x 5 pixels span 7 dimensions here, but 7 filters of each channel and then 1 x 1, or the other way round,
+take 1.2 to 6 times as long as one dense convolution, on maps of 8 to 28 pixels.
 """
 
 from __future__ import annotations
@@ -37,10 +51,10 @@ from equigen.steerable.resampling.blur import BlurPool
 from equigen.steerable.resampling.downsample import Downsample
 from equigen.steerable.sequential import SteerableSequential
 
-__all__ = ["FieldFilters", "field_of", "filters_of"]
+__all__ = ["ROOMY", "FieldFilters", "field_of", "filters_of"]
 
 _FEW = 8  # rotations up to which a field holds all functions on the group
-_ROOMY = 20  # sides from which on a disk leaves enough of an image
+ROOMY = 20  # sides from which on a disk leaves enough of an image, and rotations between quarter turns are kept
 
 
 @dataclass(frozen=True)
@@ -135,8 +149,8 @@ def filters_of(group: PlaneGroup, size: tuple[int, int]) -> FieldFilters:
     """
     if group.on_grid() == group:
         return FieldFilters(3, 3, None, round=False, disk=False)
-    second, basis = 1 if _few(group) else 5, RingBasis(cutoff=1, width=0.7)
-    return FieldFilters(5, second, basis, round=True, disk=min(size) >= _ROOMY)
+    second, basis = 1 if _few(group) else 3, RingBasis(cutoff=1, width=0.7)
+    return FieldFilters(5, second, basis, round=True, disk=min(size) >= ROOMY)
 
 
 def field_of(group: PlaneGroup, frequency: int) -> Representation:

@@ -86,11 +86,13 @@ def _two_sample(test: TwoSampleTest) -> dict[str, Any]:
 
 
 def _neighbours(evaluation: Evaluation, arrays: Mapping[str, np.ndarray], low: Level, high: Level) -> dict[str, Any]:
-    strips, curves = [], None
+    strips, curves, posed = [], None, evaluation.poses
+    turned = "" if posed is None else f", in that one of their poses under {posed} which is nearest"
     if set(arrays) >= _NEIGHBOURS:
         caption = (
-            "Euclidean distance over all values of an image to the nearest training item. The curve of the samples "
-            "should follow that of the held-out items: to its left they are too close, to its right unlike the data."
+            f"Euclidean distance over all values of an image to the nearest training item{turned}. The curve of the "
+            "samples should follow that of the held-out items: to its left they are too close, to its right unlike the "
+            "data."
         )
         content = distances(arrays["distances"], arrays["held_out_distances"])
         curves = drawn_picture(content, "distribution of distances to the nearest training item", caption)
@@ -101,7 +103,7 @@ def _neighbours(evaluation: Evaluation, arrays: Mapping[str, np.ndarray], low: L
             shown = grid(np.concatenate((upper, lower)), len(upper), low=low, high=high)
             caption = f"Above: the {len(upper)} {what} nearest to the training set, nearest first."
             alt = f"{what} above their nearest training items"
-            strips.append(grid_picture(shown, alt, f"{caption} Below: their training items."))
+            strips.append(grid_picture(shown, alt, f"{caption} Below: their training items{turned}."))
     copying, figure = evaluation.memorisation, None
     if copying is not None:
         label = "memorisation C_T (negative: nearer to training items than held-out items are)"

@@ -48,6 +48,8 @@ def facts(contents: Contents) -> list[tuple[str, str]]:
     model = config.get("model")
     if isinstance(model, Mapping) and model.get("symmetry"):
         found.append(("symmetry", str(model["symmetry"])))
+    if isinstance(model, Mapping) and model.get("orbit_target"):
+        found.append(("trained towards", f"the mean over the poses of {model['orbit_target']}"))
     if "seed" in config:
         found.append(("seed", str(config["seed"])))
     circumstances = config.get("equigen")
@@ -82,11 +84,12 @@ def verdict(evaluation: Evaluation) -> str:
     """Whether samples lie too close to the training set, in a sentence or two."""
     found = evaluation.neighbours
     low, high = (_percent(end) for end in found.too_close_interval)
-    copies = f" {found.copies} of {found.n} samples are copies of a training item." if found.copies else ""
+    posed = "" if evaluation.poses is None else f" in any pose under {evaluation.poses}"
+    copies = f" {found.copies} of {found.n} samples are copies of a training item{posed}." if found.copies else ""
     sign = "more than real data explain: memorised, or too smooth" if found.suspicious else "no sign of memorisation"
     return (
-        f"{_percent(found.too_close)} of the samples ({low} to {high}) lie nearer to a training item than the nearest "
-        f"{_percent(found.expected, 0)} of held-out items do: {sign}.{copies}"
+        f"{_percent(found.too_close)} of the samples ({low} to {high}) lie nearer to a training item{posed} than the "
+        f"nearest {_percent(found.expected, 0)} of held-out items do: {sign}.{copies}"
     )
 
 

@@ -25,7 +25,7 @@ from equigen.spaces.batch import Batch
 from equigen.training.config import DataConfig
 from equigen.training.errors import ConfigError
 from equigen.training.model_config import STEERABLE, ModelConfig
-from equigen.training.symmetric import mended, mixed_channels, squares_turn
+from equigen.training.symmetric import mended, mixed_channels, orbit_target, squares_turn
 
 __all__ = ["build_model", "completed", "fitted_scale", "load_data", "located", "widths"]
 
@@ -174,6 +174,7 @@ def build_model(config: ModelConfig, data: DataSet, seed: int) -> DiffusionModel
         data_std=_data_std(config, scale),
         condition_dropout=config.condition_dropout if condition else 0.0,
         givens=Givens.fit(structure, condition) if condition or structure is not None else None,
+        target=orbit_target(config, data.space),
     )
 
 

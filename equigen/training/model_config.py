@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from equigen import table
-from equigen.training.group_names import GroupName
+from equigen.training.group_names import GroupName, limits_frequency
 from equigen.training.section import Section
 
 __all__ = ["STEERABLE", "ModelConfig", "SamplingConfig"]
@@ -63,7 +63,11 @@ class ModelConfig(Section):
     """How the group mixes the channels of the images, as "1x0e + 1x1" for a scalar and
     a vector; None: not at all."""
     frequency: int | None = Field(None, ge=1, le=16)
-    """Largest angular frequency of the features of SO2 and O2; None: the network's own."""
+    """Largest angular frequency of the features of SO2 and O2, or of a group of more than 8
+    rotations; None: the network's own."""
+    orbit_target: GroupName | None = None
+    """Group of motions of the grid, as C4: in place of an image the model is trained towards
+    the mean of its poses, given the noised image; None: towards the image."""
     channels: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=1)
     """Channels of the network at each resolution, from fine to coarse; None: chosen for the size of the images."""
     patch: int | None = Field(None, ge=1)
@@ -111,6 +115,14 @@ class ModelConfig(Section):
     def _of_a_group(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and info.data.get("symmetry", "") is None:
             raise ValueError("should be left out where there is no symmetry, or go with one: symmetry=SO2")
+        return value
+
+    @field_validator("frequency")
+    @classmethod
+    def _limiting(cls, value: int | None, info: ValidationInfo) -> int | None:
+        symmetry = info.data.get("symmetry")
+        if value is not None and symmetry is not None and not limits_frequency(symmetry):
+            raise ValueError(f"should be left out under symmetry={symmetry}, whose features hold every frequency")
         return value
 
 

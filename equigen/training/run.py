@@ -22,7 +22,7 @@ from equigen.training.engine import pinned_threads
 from equigen.training.errors import ConfigError, RunFolderError
 from equigen.training.files import one_sentence
 from equigen.training.folder import begin, circumstances, recorded, require_free, require_same
-from equigen.training.symmetric import promise
+from equigen.training.symmetric import promise, require_poses
 from equigen.training.trainer import Trainer
 from equigen.training.validation import MOST
 
@@ -121,6 +121,7 @@ def _built(config: TrainConfig, training: DataSet) -> tuple[TrainConfig, nn.Modu
     if config.task == "classify":
         classifier = completed_classifier(config.classifier, training)
         return config.model_copy(update={"classifier": classifier}), build_classifier(classifier, training, config.seed)
+    require_poses(config)
     filled = completed(config.model, training)
     model = build_model(filled, training, config.seed)
     _require_unposed(config, model)

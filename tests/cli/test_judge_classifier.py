@@ -81,7 +81,7 @@ def test_what_is_asked_of_samples_is_refused(equigen, judged, asked):
 def test_a_certificate_is_told_and_written(equigen, judged):
     done = equigen("certify", judged, "--items", "3")
     assert done.code == 0, done.err
-    assert done.out.startswith("All that C4 promises on pixels (C4) is kept")
+    assert done.out.startswith("All that C4 promises on pixels is kept")
     found = Certificate.from_dict(json.loads((judged / "certificate.json").read_text()))
     assert found.images == 3
     assert done.out == f"{found}\n{judged / 'certificate.html'}: open it in a browser.\n"

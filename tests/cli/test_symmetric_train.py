@@ -187,6 +187,10 @@ def test_the_flag_reaches_the_section_of_the_task(tmp_path, sets, given):
         (["--symmetry", "C4", "--set", "model.fields=1x1"], "2 channels"),
         (["--set", "model.network=steerable-unet"], "should be a group"),
         (["--symmetry", "SO2", "--set", "model.patch=2"], "patch"),
+        (["--orbit-target", "C4"], "add pose=quarter-turns (--pose quarter-turns)"),
+        (["--orbit-target", "SO2", "--pose", "rotations"], "take C4 (--orbit-target C4)"),
+        (["--orbit-target", "C4", "--task", "classify"], "is for task=generate"),
+        (["--orbit-target", "C4", "--set", "model.orbit_target=D4"], "both set model.orbit_target"),
     ],
 )
 def test_what_does_not_go_together_ends_in_one_sentence(equigen, words, said, tmp_path):
@@ -197,8 +201,9 @@ def test_what_does_not_go_together_ends_in_one_sentence(equigen, words, said, tm
     assert not (tmp_path / "runs").exists() or contents(tmp_path / "runs") == {}
 
 
-def test_the_help_names_the_flag_once(equigen):
-    assert equigen("train", "--help").out.count("--symmetry") == 1
+def test_the_help_names_each_flag_once(equigen):
+    said = equigen("train", "--help").out
+    assert said.count("--symmetry") == said.count("--orbit-target") == 1
 
 
 def test_a_run_that_is_there_already_is_not_certified_as_a_classifier(turned):

@@ -52,6 +52,10 @@ def test_the_verdict_follows_the_distances(evaluation):
     copied = verdict(replace(evaluation, neighbours=compare_neighbours(near, far)))
     assert "memorised, or too smooth" in copied
     assert "1 of 200 samples are copies" in copied
+    assert "pose" not in copied
+    posed = verdict(replace(evaluation, neighbours=compare_neighbours(near, far), poses="D4"))
+    assert "nearer to a training item in any pose under D4 than the nearest 5\u00a0% of held-out items do" in posed
+    assert "copies of a training item in any pose under D4." in posed
 
 
 def test_the_short_version_names_each_distance_and_its_floor(evaluation):

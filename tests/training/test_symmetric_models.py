@@ -13,6 +13,7 @@ from equigen.data.loading import load
 from equigen.diffusion.model import DiffusionModel
 from equigen.groups.plane_groups import plane_group
 from equigen.networks.acting import action_of
+from equigen.networks.steerable_filters import field_of
 from equigen.networks.steerable_unet import SteerableUNet
 from equigen.random import Stream, normal
 from equigen.spaces.euclidean import Euclidean
@@ -23,6 +24,7 @@ from equigen.training.classifier_config import ClassifierConfig
 from equigen.training.config import TrainConfig
 from equigen.training.errors import ConfigError
 from equigen.training.folder import circumstances
+from equigen.training.group_names import limits_frequency
 from equigen.training.model_config import ModelConfig
 from equigen.training.run import train
 from equigen.training.symmetric import Promise, promise
@@ -93,6 +95,9 @@ def test_the_steps_of_a_symmetric_run_ask_for_nothing_on_resume():
         ({"fields": VECTORS}, ["fields", "no symmetry"]),
         ({"frequency": 3}, ["frequency", "no symmetry"]),
         ({"symmetry": "SO2", "frequency": 0}, ["frequency=0"]),
+        ({"symmetry": "C4", "frequency": 3}, ["frequency=3", "left out under symmetry=C4"]),
+        ({"symmetry": "D8", "frequency": 1}, ["frequency=1", "left out under symmetry=D8"]),
+        ({"orbit_target": "c4"}, ["orbit_target='c4'", "did you mean 'C4'?"]),
     ],
 )
 def test_what_does_not_go_together_is_refused(model, words):
@@ -115,7 +120,13 @@ def test_a_configuration_of_before_there_were_symmetries_is_read(tmp_path):
     assert TrainConfig.read(tmp_path / "a.yaml") == config
 
 
-OLD = ("symmetry", "fields", "frequency")
+OLD = ("symmetry", "fields", "frequency", "orbit_target")
+
+
+@pytest.mark.parametrize("name", ["C1", "C4", "D4", "C8", "D8", "C9", "D9", "C16", "D16", "SO2", "O2"])
+def test_a_frequency_is_taken_where_it_changes_the_features_and_nowhere_else(name):
+    sizes = {field_of(plane_group(name), frequency).size for frequency in (1, 2)}
+    assert limits_frequency(name) == (len(sizes) == 2)
 
 
 # --- the model
@@ -184,9 +195,16 @@ def test_frames_that_do_not_turn_are_refused():
     assert build_model(small(symmetry="C2"), data, seed=0)
 
 
-@pytest.mark.parametrize(("symmetry", "on_grid"), [("C4", "C4"), ("C8", "C4")])
-def test_what_is_exact_on_pixels_is_found_of_the_model(digits, symmetry, on_grid):
-    assert promise(build_model(small(symmetry=symmetry), digits, seed=0)) == Promise(symmetry, on_grid, exact=True)
+@pytest.mark.parametrize(("symmetry", "side"), [("C4", None), ("C8", 8)])
+def test_what_is_exact_on_pixels_is_found_of_the_model(digits, symmetry, side):
+    found = promise(build_model(small(symmetry=symmetry), digits, seed=0))
+    assert found == Promise(symmetry, "C4", exact=True, side=side)
+
+
+def test_images_of_enough_pixels_are_not_called_too_small():
+    for side, small_side in ((19, 19), (20, None)):
+        data = DataSet(torch.randn(4, 1, side, side), Euclidean(1, side, side), "made up")
+        assert promise(build_model(small(symmetry="SO2"), data, seed=0)).side == small_side
 
 
 @pytest.mark.parametrize(
@@ -194,6 +212,7 @@ def test_what_is_exact_on_pixels_is_found_of_the_model(digits, symmetry, on_grid
     [
         (Promise("C4", "C4", exact=True), "every element moves pixels onto pixels and is exact"),
         (Promise("SO2", "C4", exact=True), "its motions of the grid (C4) are exact, its other elements approximate"),
+        (Promise("SO2", "C4", exact=True, side=8), "its other elements rough: 8 pixels do not hold them, 20 do"),
         (Promise("D4", "D4", exact=False), "not exact on images of this size"),
         (Promise("C3", "C1", exact=True), "so it is approximate"),
         (Promise("C1", "C1", exact=True), "nothing is promised"),
@@ -202,6 +221,14 @@ def test_what_is_exact_on_pixels_is_found_of_the_model(digits, symmetry, on_grid
 def test_what_is_exact_on_pixels_is_said(promised, words):
     assert words in promised.sentence()
     assert promised.to_dict()["sentence"] == promised.sentence()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_promise_is_what_the_network_says_of_itself(digits, monkeypatch, exact):
+    monkeypatch.setattr(SteerableUNet, "exact", property(lambda self: exact))
+    found = promise(build_model(small(symmetry="C8"), digits, seed=0))
+    assert found == Promise("C8", "C4", exact=exact, side=8)
+    assert ("not exact on images of this size" in found.sentence()) is not exact
 
 
 def test_nothing_is_said_of_a_plain_model(digits):

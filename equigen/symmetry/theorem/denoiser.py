@@ -161,8 +161,8 @@ class _Probes:
             rows += self._grid(level, noise)
         if len(self.elements.between):
             found = between_error(self.function(level), self.noisy(level, low=True), self.elements, SAMPLED)
-            for g, *measured, verdict in _listed(found):
-                rows.append(CertifiedLevel(written(g), False, noise, *measured, verdict, None, None))
+            for g, error, floor, bound, verdict in _listed(found):
+                rows.append(CertifiedLevel(written(g), False, noise, error, floor, bound, verdict, None, None))
         return rows
 
     def _grid(self, level: int, noise: float) -> list[CertifiedLevel]:

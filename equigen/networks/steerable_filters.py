@@ -149,7 +149,7 @@ def filters_of(group: PlaneGroup, size: tuple[int, int]) -> FieldFilters:
     """
     if group.on_grid() == group:
         return FieldFilters(3, 3, None, round=False, disk=False)
-    second, basis = 1 if _few(group) else 3, RingBasis(cutoff=1, width=0.7)
+    second, basis = 1 if _few(group) else 5, RingBasis(cutoff=1, width=0.7)
     return FieldFilters(5, second, basis, round=True, disk=min(size) >= ROOMY)
 
 

@@ -41,7 +41,7 @@ class Claim:
         promised: whether a network of the group has to keep it on pixels; what is not promised is told all the same.
         measured: the largest relative error.
         bound: the largest error at which the claim holds.
-        verdict: "exact", "at the floor", "not told apart" or "broken", as of `equigen.symmetry.error`.
+        verdict: one of `equigen.symmetry.error`; or "not measured", or "told" of what is not promised.
         where: the layers that break it, "" if none does or none is known.
 
     Example:

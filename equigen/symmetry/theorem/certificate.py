@@ -269,7 +269,7 @@ def _kept(found: ModelCertificate) -> str:
     if found.verdict == "exact":
         return "exactly up to rounding"
     claims = [claim for premise in found.premises for claim in premise.claims if claim.promised]
-    worst = max((one for one in claims if one.verdict == "at the floor"), key=lambda one: one.measured / one.bound)
+    worst = max((one for one in claims if one.verdict == "at the floor"), key=lambda one: one.bound)
     grid = "" if found.on_grid == found.group else f", {found.on_grid} exactly"
     cost = f"{number(worst.measured)}, where {number(worst.bound)} is allowed"
     return f"up to what pixels cost ({cost}{grid})"

@@ -26,6 +26,7 @@ from equigen.symmetry.risk import recoverable_loss
 from equigen.symmetry.theorem.batches import batch_premise
 from equigen.symmetry.theorem.certificate import ModelCertificate, RecoverableLevel
 from equigen.symmetry.theorem.denoiser import certified_denoiser, level_times
+from equigen.symmetry.theorem.denoiser_claims import softened
 from equigen.symmetry.theorem.given import conditions_claim
 from equigen.symmetry.theorem.law import law_premise
 from equigen.symmetry.theorem.likelihood import likelihood_premise
@@ -134,10 +135,15 @@ def _certified(
         noise_premise(elements, space, schedule, probe, seed),
         scale_premise(elements, exact.scale, x + probe),
         denoising,
-        solving,
-        law_premise(single, action, seed=seed, condition=asked.condition, guidance=asked.guidance),
-        likelihood_premise(exact, action, elements.grid, x, seed, condition=given),
-        batch_premise(exact, x, seed, solvers=asked.solvers, condition=given, guidance=asked.guidance),
+        *(
+            softened(one, learned.rough)
+            for one in (
+                solving,
+                law_premise(single, action, seed=seed, condition=asked.condition, guidance=asked.guidance),
+                likelihood_premise(exact, action, elements.grid, x, seed, condition=given),
+                batch_premise(exact, x, seed, solvers=asked.solvers, condition=given, guidance=asked.guidance),
+            )
+        ),
     )
     return ModelCertificate(
         group=action.group.name,

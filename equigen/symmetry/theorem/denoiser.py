@@ -5,8 +5,9 @@ denoiser gives. Motions of the grid may change nothing but rounding: with f32 an
 
     r = ||f32(x_t) - f64(x_t)|| / ||f64(x_t)||,    bound64 = max(1e-12, 4 r 2^-29),    bound32 = max(1e-6, 4 r),
 
-but at most 1e-9 and 1e-3. A denoiser that passes through float32 inside, where a change of the last bits of x_t moves D
-by more than 1e-9, is told by no error below four times that: "not told apart".
+but at most 1e-9 and 1e-3. A denoiser that passes through float32 inside goes by steps: with changes d of 1e-7 its
+second difference ||D(x + 2 d) - 2 D(x + d) + D(x)|| is as large as its rounding, and not of the order of ||d||^2. No
+error below four times that tells anything: "not told apart".
 
 Other elements are tested on x_0 and z in a low band on the disk, beside what interpolation costs there, and an error of
 `SAMPLED` is allowed, since a network does more on pixels than to interpolate (`equigen.symmetry.theorem.probes`).
@@ -17,6 +18,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -42,7 +44,7 @@ __all__ = ["CertifiedDenoiser", "certified_denoiser", "level_times"]
 _MIDDLE, _LEVELS = 4, 8
 _SLACK = 4.0  # rounding of moved data may be so much larger than that of the data themselves
 _MOST, _MOST_SINGLE = 1e-9, 1e-3
-_LAST, _INSIDE = 1e-14, 1e-9  # a change of the last bits, and what it moves in no denoiser that is float64 throughout
+_CHANGE, _INSIDE = 1e-7, 1e-9  # of x_t, relatively; second differences of what is float64 throughout are smaller
 _DOUBLE = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
 
 
@@ -54,11 +56,13 @@ class CertifiedDenoiser:
         premise: with its claims.
         levels: by noise level and element.
         layers: of its network; empty where it has none with fields.
+        rough: the size of its steps where it passes through float32 inside; 0 where it does not.
     """
 
     premise: Premise
     levels: tuple[CertifiedLevel, ...]
     layers: tuple[CertifiedLayer, ...]
+    rough: float
 
 
 def certified_denoiser(
@@ -98,10 +102,9 @@ def certified_denoiser(
     rows = [row for level in range(_LEVELS) for row in probes.level(level)]
     found = probes.layers() if layers else ()
     suspects = probes.suspects(rows) if layers else []
-    rough = max(probes.inside(level) for level in (0, _MIDDLE, _LEVELS - 1))
-    claims = denoiser_claims(rows, elements, found, probes.unsettled(), suspects, rough)
+    claims = denoiser_claims(rows, elements, found, probes.unsettled(), suspects, probes.rough)
     premise = Premise("denoiser", "the denoiser commutes with the group at every noise level", tuple(claims))
-    return CertifiedDenoiser(premise, tuple(rows), found)
+    return CertifiedDenoiser(premise, tuple(rows), found, probes.rough)
 
 
 def level_times(model: DiffusionModel) -> Tensor:
@@ -173,22 +176,25 @@ class _Probes:
         found = equivariance_error(exact, x, action, action, g)
         rough = equivariance_error(single, x.float(), action, action, g)
         bound, own = _bounds(r)
-        own = max(own, min(_SLACK * self.inside(level), _MOST_SINGLE))
+        own = max(own, min(_SLACK * self.rough, _MOST_SINGLE))
         rows = []
         for k, (error, coarse) in enumerate(zip(found.error.tolist(), rough.error.tolist(), strict=True)):
             verdict = "exact" if error <= bound else "not told apart" if error <= own else "broken"
-            rows.append(CertifiedLevel(written(g[k]), True, noise, error, 0.0, bound, verdict, coarse, r))
+            most = own if verdict == "not told apart" else bound
+            rows.append(CertifiedLevel(written(g[k]), True, noise, error, 0.0, most, verdict, coarse, r))
         return rows
 
-    def inside(self, level: int) -> float:
-        """How far a change of the last bits moves the denoised: 1e-13 in float64, 1e-7 where it passes through float32.
+    @cached_property
+    def rough(self) -> float:
+        """The size of the steps of a denoiser that passes through float32 inside, relatively; 0 for any other."""
+        steps = max(self._second_difference(level) for level in range(_LEVELS))
+        return steps if steps > _INSIDE else 0.0
 
-        Relative; 0 where it moves by no more than such a change of the items can explain.
-        """
+    def _second_difference(self, level: int) -> float:
         x, function = self.noisy(level), self.function(level)
-        said, change = function(x), _LAST * torch.sign(self.z[level]) * x
-        moved = float((function(x + change) - said).norm() / said.norm())
-        return moved if moved > _INSIDE else 0.0
+        change = self.z[level] * (_CHANGE * x.norm() / self.z[level].norm())
+        start, middle, end = (function(x + k * change) for k in range(3))
+        return float((end - 2.0 * middle + start).norm() / start.norm())
 
     def unsettled(self) -> float:
         """How far the denoiser is from giving the same a second time, relative to what it gives."""

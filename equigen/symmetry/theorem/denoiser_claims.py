@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from equigen.symmetry.certificate import CertifiedLayer, Claim
 from equigen.symmetry.error import rounding
-from equigen.symmetry.theorem.certificate import CertifiedLevel
+from equigen.symmetry.theorem.certificate import CertifiedLevel, Premise
 from equigen.symmetry.theorem.probes import ProbedElements
 
-__all__ = ["denoiser_claims"]
+__all__ = ["denoiser_claims", "softened"]
 
 _ORDER = ("exact", "at the floor", "not told apart", "broken")
 _PASSES = "it passes through float32 inside"
 _NAMED = 4  # layers that a claim names
 _SLACK = 4.0  # rounding of moved data may be so much larger than that of the data themselves
 _MOST_SINGLE, _LEAST_SINGLE = 1e-3, 1e-6
+_ALONG = 100.0  # what a trajectory makes of the rounding of its steps
 
 
 def denoiser_claims(
@@ -58,19 +61,48 @@ def denoiser_claims(
         worst = max(layer.error for layer in measured if layer.error is not None)
         mute = worst <= _SLACK * rough
         verdict = "exact" if not wrong else "not told apart" if mute else "broken"
-        claims.append(Claim(statement, True, worst, bound, verdict, _PASSES if wrong and mute else wrong))
+        told = (_SLACK * rough, verdict, _PASSES) if wrong and mute else (bound, verdict, wrong)
+        claims.append(Claim(statement, True, worst, *told))
     if between:
-        row = max(between, key=lambda row: _beyond(row.error, row.bound))
-        verdict = max((row.verdict for row in between), key=_ORDER.index)
+        row = _worst(between)
         statement = f"D commutes with the other elements of {group} up to what pixels cost, float64"
-        where = _place(row) if verdict == "broken" else ""
-        claims.append(Claim(statement, True, row.error, row.bound, verdict, where))
+        where = _place(row) if row.verdict == "broken" else ""
+        claims.append(Claim(statement, True, row.error, row.bound, row.verdict, where))
     return claims
 
 
+def softened(premise: Premise, rough: float) -> Premise:
+    """A premise on what a denoiser that passes through float32 inside makes of trajectories, densities and batches.
+
+    What is broken by no more than a hundred of its steps is not told apart.
+
+    Args:
+        premise: as it was found.
+        rough: the size of the steps; 0: the premise stays as it is.
+
+    Example:
+        >>> claim = Claim("moved samples", promised=True, measured=1e-6, bound=1e-9, verdict="broken")
+        >>> premise = Premise("solver", "it commutes", (claim,))
+        >>> softened(premise, 1e-7).verdict, softened(premise, 1e-9).verdict
+        ('not told apart', 'broken')
+    """
+
+    def read(claim: Claim) -> Claim:
+        if claim.verdict != "broken" or not claim.measured <= _ALONG * rough:
+            return claim
+        return replace(claim, bound=_ALONG * rough, verdict="not told apart", where=_PASSES)
+
+    return replace(premise, claims=tuple(map(read, premise.claims)))
+
+
+def _worst(rows: list[CertifiedLevel]) -> CertifiedLevel:
+    """The row of the worst verdict that goes furthest beyond its bound."""
+    return max(rows, key=lambda row: (_ORDER.index(row.verdict), _beyond(row.error, row.bound)))
+
+
 def _double(rows: list[CertifiedLevel], where: str, by: str) -> Claim:
-    row = max(rows, key=lambda row: _beyond(row.error, row.bound))
-    verdict = max((row.verdict for row in rows), key=_ORDER.index)
+    row = _worst(rows)
+    verdict = row.verdict
     names = (by or _place(row)) if verdict == "broken" else _PASSES if verdict == "not told apart" else ""
     return Claim(f"D commutes with {where}, float64", True, row.error, row.bound, verdict, names)
 

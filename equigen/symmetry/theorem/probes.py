@@ -63,6 +63,8 @@ class ProbedElements:
 def probed_elements(action: Action) -> ProbedElements:
     """The elements at which a model is certified: 8 that do not interpolate, and 4 that do, at most.
 
+    Of finite groups that move no images the generators are among the first, and come on top.
+
     Example:
         >>> from equigen.groups.plane_groups import SO2
         >>> from equigen.symmetry.action import PointsAction
@@ -113,9 +115,11 @@ def in_band(x: Tensor, band: float = _BAND) -> Tensor:
 
 
 def worst_claim(statement: str, found: EquivarianceError, where: str = "") -> Claim:
-    """The claim at the element that goes furthest beyond what it may err."""
+    """The claim at the element of the worst verdict that goes furthest beyond what it may err."""
     bounds = found.bounds.clamp_min(found.exact)
-    at = int((found.error / bounds).nan_to_num(torch.inf).argmax())
+    beyond = (found.error / bounds).nan_to_num(torch.inf)
+    beyond[torch.tensor([verdict != found.verdict for verdict in found.verdicts])] = -1.0
+    at = int(beyond.argmax())
     return Claim(statement, True, float(found.error[at]), float(bounds[at]), found.verdict, where)
 
 

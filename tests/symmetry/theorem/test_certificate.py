@@ -74,6 +74,13 @@ def test_the_sentence_names_the_first_of_the_worst():
     assert "layer 0 (AveragePool): broken, error 0.2; a row is left" in str(floor)
 
 
+def test_the_sentence_gives_the_figure_that_most_is_allowed_for():
+    acting = Claim("acts as a group", True, 7e-4, 1.3e-3, "at the floor")
+    learned = Claim("D commutes", True, 1e-3, 0.05, "at the floor")
+    found = certificate(Premise("action", "", (acting,)), Premise("denoiser", "", (learned,)))
+    assert "up to what pixels cost (0.001, where 0.05 is allowed, C4 exactly)" in found.sentence()
+
+
 def test_the_record_is_plain_and_comes_back():
     found = certificate(Premise("prior", "it is isotropic", (claim("exact"),)))
     again = ModelCertificate.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))

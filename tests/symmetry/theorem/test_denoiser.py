@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from equigen.diffusion.denoiser import Denoiser
+from equigen.diffusion.laws.covariance import Isotropic
+from equigen.diffusion.laws.gaussian import Gaussian
 from equigen.diffusion.model import DiffusionModel
+from equigen.diffusion.schedules.edm import EDM
 from equigen.groups.plane import PlaneGroup
 from equigen.groups.plane_groups import SO2, Cyclic
-from equigen.random import Stream, fork
+from equigen.random import Stream, fork, normal
 from equigen.spaces.euclidean import Euclidean
 from equigen.steerable.field_type import FieldType
 from equigen.symmetry.image_action import ImageAction
+from equigen.symmetry.theorem.certificate import CertifiedLevel
 from equigen.symmetry.theorem.denoiser import certified_denoiser, level_times
+from equigen.symmetry.theorem.denoiser_claims import denoiser_claims
 from equigen.symmetry.theorem.probes import in_band, probed_elements
 from tests.symmetry.certified import Shifted
 from tests.symmetry.theorem.models import C4, by_function, by_layers, images, plain
@@ -146,3 +153,49 @@ def test_levels_reach_from_one_end_of_the_schedule_to_the_other():
     found = certified(model)
     ratios = [b.noise / a.noise for a, b in zip(found.levels[:-3:3], found.levels[3::3], strict=True)]
     assert ratios == pytest.approx([(schedule.t_max / schedule.t_min) ** (1 / 7)] * 7)
+
+
+class Single(Denoiser):
+    """A denoiser that commutes with C4 and has a norm, or all of it, in float32; `lopsided` breaks it by so much."""
+
+    schedule = EDM()
+
+    def __init__(self, whole: bool, lopsided: float = 0.0) -> None:
+        super().__init__()
+        self.whole, self.lopsided = whole, lopsided
+
+    def forward(self, x_t, t, **condition):
+        y = (x_t / (1.0 + t.reshape(-1, 1, 1, 1) ** 2).sqrt()).to(torch.float32 if self.whole else x_t.dtype)
+        y = y + self.lopsided * y.roll(1, -1)
+        size = y.float().square().mean((1, 2, 3), keepdim=True).add(1.0).rsqrt()
+        return (y * size.to(y.dtype)).to(x_t.dtype)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(("lopsided", "verdict"), [(0.0, "not told apart"), (1e-5, "broken")])
+def test_what_passes_through_float32_inside_is_not_told_apart(whole, lopsided, verdict):
+    model = DiffusionModel(Euclidean(1, 8, 8), Single(whole, lopsided))
+    action = ImageAction(Cyclic(4))
+    x = normal((1, 8, 8), seed=0, stream=Stream.METRIC, item=torch.arange(8), dtype=torch.float64)
+    found = certified_denoiser(model, model, probed_elements(action), x, seed=0, condition={})
+    claim = found.premise.claims[1]
+    assert claim.verdict == verdict
+    assert (claim.where == "it passes through float32 inside") == (verdict == "not told apart")
+    assert 1e-9 < found.rough < 1e-6
+
+
+def test_float64_throughout_has_no_steps():
+    model = DiffusionModel(Euclidean(1, 8, 8), Gaussian(torch.zeros(1, 8, 8), Isotropic(1.0)).denoiser(EDM()))
+    x = normal((1, 8, 8), seed=0, stream=Stream.METRIC, item=torch.arange(8), dtype=torch.float64)
+    found = certified_denoiser(model, model, probed_elements(ImageAction(Cyclic(4))), x, seed=0, condition={})
+    assert found.rough == 0.0
+
+
+def test_the_claim_shows_the_row_of_its_verdict():
+    level = CertifiedLevel("18 degrees", False, 1.0, 0.1, 0.1, 0.2001, "not told apart", None, None)
+    nearer = replace(level, error=0.036, bound=0.0728, verdict="at the floor")
+    further = replace(level, error=0.19, bound=0.2, verdict="at the floor")
+    elements = probed_elements(ImageAction(SO2()))
+    for rows in ([level, nearer, further], [further, level, nearer]):
+        claim = denoiser_claims(rows, elements, (), 0.0, [], 0.0)[-1]
+        assert (claim.measured, claim.bound, claim.verdict) == (0.1, 0.2001, "not told apart")

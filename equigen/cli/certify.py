@@ -51,7 +51,7 @@ def certify(
         guidance: Of a run with conditions: how much these count as law, paths and batches are tested.
         shape: Channels, rows and columns of the images that a network of your own takes, as 1,28,28.
         out: Folder for certificate.json and certificate.html; left out: the run's own, or none for a network of your
-            own and for another group than that which the run was built for.
+            own, for another group than that which the run was built for, and for a guidance other than 1.
     """
     from equigen.cli.certified import certified_module, certified_run, write_certificate
 
@@ -63,7 +63,7 @@ def certify(
     if not is_run and group is None:
         raise ConfigError(f"{what} does not say which group it is to keep: name one, as in --group C4.")
     own = _own(Path(what)) if is_run else None
-    other = own is not None and group not in (None, own)  # the run's own certificate stays
+    other = _unlike(what, own, group, guidance)  # the run's own certificate stays
     place = Path(what) if is_run and out is None and not other else out
     locked = only_writer(Path(what), is_written=is_run and place == Path(what))
     with locked, Progress(f"certify {what}", None, "stages") as progress:
@@ -75,9 +75,16 @@ def certify(
         written = [] if place is None else write_certificate(found, place, what)
     lines = [str(found), *([f"{written[-1]}: open it in a browser."] if written else [])]
     if other and not written:
-        lines.append(f"Not written, since {what} was built for {own}: --out FOLDER writes it there.")
+        lines.append(f"Not written, since {other}: --out FOLDER writes it there.")
     named = {"run": what} if is_run else {"module": what}
     return Outcome({**named, **found.to_dict(), "files": written}, lines, code=0 if found.holds else 1)
+
+
+def _unlike(what: str, own: str | None, group: str | None, guidance: float) -> str:
+    """What sets a certificate apart from the run's own; "" where nothing does."""
+    if own is not None and group not in (None, own):
+        return f"{what} was built for {own}"
+    return f"a certificate of {what} itself has guidance 1" if guidance != 1.0 else ""
 
 
 def _own(folder: Path) -> str | None:

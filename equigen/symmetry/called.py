@@ -6,11 +6,14 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from equigen.groups.plane import PlaneGroup
+from equigen.groups.plane_groups import Cyclic
 from equigen.symmetry.channel_energy import passages
 from equigen.symmetry.error import rounding
 
@@ -205,48 +208,68 @@ def _same(a: Tensor | None, b: Tensor | None) -> bool:
     return a is b or (a is not None and b is not None and torch.equal(a, b))
 
 
-def require_told(y: Tensor, x: Tensor) -> None:
-    """Refuse results with as many numbers as pixels that are not written as maps: they could have to turn or to stay.
+def require_told(y: Tensor, x: Tensor, group: PlaneGroup | None = None) -> None:
+    """Refuse results with a number for each pixel or patch that are not maps: they could have to turn or to stay.
 
     Args:
         y: results (B, ...).
         x: images (B, C, H, W).
+        group: that is to act; None: of which nothing is known.
 
     Raises:
-        ValueError: they are tokens (B, H * W, C) or (B, C, H * W), rows (B, H * W) or (B, C * H * W), or maps with
-            another order or number of axes; the message names how maps are had of them, and how numbers that stay.
+        ValueError: they are tokens (B, n, C) or (B, C, n) with n = (H / k) (W / k), rows (B, H * W) or (B, C * H * W),
+            or maps of any size with another order or number of axes, or maps of square images that are not square
+            under quarter turns; the message names how maps are had of them, and how numbers that stay.
 
     Example:
         >>> require_told(torch.ones(2, 6, 3), torch.ones(2, 1, 2, 2))
         >>> require_told(torch.ones(2, 3, 4), torch.ones(2, 1, 2, 2))
         Traceback (most recent call last):
-        ValueError: the network gives (2, 3, 4) on images (2, 1, 2, 2), a number for each pixel that could have to \
-turn or to stay: reshape it to maps, y.reshape(len(y), -1, 2, 2), or to numbers that stay, y.reshape(len(y), -1, 1, 1).
+        ValueError: the network gives (2, 3, 4) on images (2, 1, 2, 2), a number for each pixel or patch that could \
+have to turn or to stay: reshape it to maps, y.reshape(len(y), -1, 2, 2), or to numbers that stay, \
+y.reshape(len(y), -1, 1, 1).
     """
-    mend = _as_maps(tuple(y.shape[1:]), (x.shape[1], x.shape[2], x.shape[3]))
-    if mend is None or x.shape[2] * x.shape[3] == 1:
+    if x.shape[2] * x.shape[3] == 1:
         return
-    raise ValueError(
-        f"the network gives {tuple(y.shape)} on images {tuple(x.shape)}, a number for each pixel that could have to "
-        f"turn or to stay: reshape it to maps, y.{mend}, or to numbers that stay, y.reshape(len(y), -1, 1, 1)."
-    )
+    given = f"the network gives {tuple(y.shape)} on images {tuple(x.shape)}"
+    stay = "to numbers that stay, y.reshape(len(y), -1, 1, 1)."
+    if mends := _as_maps(tuple(y.shape[1:]), (x.shape[1], x.shape[2], x.shape[3])):
+        maps = " or ".join(f"y.{mend}" for mend in mends)
+        raise ValueError(
+            f"{given}, a number for each pixel or patch that could have to turn or to stay: reshape it to maps, "
+            f"{maps}, or {stay}"
+        )
+    turns = group is not None and group.on_grid().has_subgroup(Cyclic(4))
+    if turns and x.shape[2] == x.shape[3] and y.ndim == 4 and y.shape[2] != y.shape[3]:
+        raise ValueError(
+            f"{given}, but maps that turn with square images have as many rows as columns: reshape it to such maps "
+            f"(B, C, h, h), or {stay}"
+        )
 
 
-def _as_maps(made: tuple[int, ...], shape: tuple[int, int, int]) -> str | None:
-    """How results of this shape are written as maps; None where they are maps, or have nothing of pixels."""
+def _as_maps(made: tuple[int, ...], shape: tuple[int, int, int]) -> list[str]:
+    """How results of this shape may be written as maps; none where they are maps, or have nothing of pixels."""
     channels, height, width = shape
-    pixels, flat = height * width, f"reshape(len(y), -1, {height}, {width})"
-    match made:
-        case (one,) if one in (pixels, channels * pixels):
-            return flat
-        case (one, two) if (one, two) == (height, width):
-            return "unsqueeze(1)"
-        case (one, _) if one == pixels:
-            return f"mT.{flat}"
-        case (_, two) if two == pixels:
-            return flat
-        case (one, two, three) if (one, two) == (height, width) and (two, three) != (height, width):
-            return "permute(0, 3, 1, 2)"
-        case (_, _, *_, one, two) if len(made) > 3 and (one, two) == (height, width):
-            return flat
-    return None
+    flat = f"reshape(len(y), -1, {height}, {width})"
+    if len(made) == 1:
+        return [flat] if made[0] in (height * width, channels * height * width) else []
+    if len(made) == 2:
+        return ["unsqueeze(1)"] if made == (height, width) else _of_tokens(made[0], made[1], height, width)
+    pairs = [one * width == two * height and one * two > 1 for one, two in pairwise(made)]
+    if len(made) == 3:
+        is_map = pairs[1] or made[1] * made[2] == 1
+        return ["permute(0, 3, 1, 2)"] if pairs[0] and not is_map else []
+    if pairs[-1]:
+        return [f"reshape(len(y), -1, {made[-2]}, {made[-1]})"]
+    if pairs[-2]:
+        return [f"movedim(-1, 1).reshape(len(y), -1, {made[-3]}, {made[-2]})"]
+    return ["flatten(3).permute(0, 3, 1, 2)"] if pairs[0] else []
+
+
+def _of_tokens(one: int, two: int, height: int, width: int) -> list[str]:
+    """How tokens (B, n, C) or (B, C, n) of patches of k by k pixels are written as maps of them."""
+    sizes = [(height // k, width // k) for k in range(1, min(height, width) + 1) if height % k == width % k == 0]
+    places = {rows * columns: f"reshape(len(y), -1, {rows}, {columns})" for rows, columns in sizes}
+    places.pop(1, None)
+    first = [f"mT.{places[one]}"] if one in places else []
+    return first + ([places[two]] if two in places else [])

@@ -70,13 +70,13 @@ def certify_module(
         Claims about the whole, promised; about the layers, told without promise; the elements, of each its worst
         result, and the layers. The errors of scalar results are relative to what they differ from their common mean.
         Of images a tenth or ten times as large nothing is promised where rounding drowns what the network says of
-        them.
+        them, or where it refuses them, which is told as "not measured" with the reason.
 
     Raises:
         TypeError: no group of the plane, or a network whose result holds what is no tensor of real numbers.
         ValueError: a shape that is none of images or too large, images that do not fit it or that a motion leaves as
-            they are, and a network that refuses them, gives a number for each pixel but no maps, numbers that are not
-            finite, or others a second time.
+            they are, and a network that refuses them, gives a number for each pixel or patch but no maps, numbers that
+            are not finite, or others a second time.
 
     Error: norms are taken in float64.
 
@@ -136,7 +136,7 @@ def _held(pair: tuple[nn.Module, nn.Module], group: PlaneGroup, fields: str | No
             "command line, where it is given standard normal numbers, wrap it in a module that takes such."
         )
     for y in said:
-        require_told(y, rough)
+        require_told(y, rough, group)
     channels, soft = rough.shape[1], in_band(rough)
     given = FieldType(group, f"{channels}x0e" if fields is None else fields)
     results = [
@@ -197,16 +197,21 @@ def _alone(held: _Held) -> Claim:
 
 
 def _scaled(held: _Held, pair: tuple[nn.Module, nn.Module], fields: str | None) -> Iterator[Claim]:
-    """The first claim on each result at other sizes of the images, where the network takes them and gives numbers."""
+    """The first claim on each result at other sizes of the images; "not measured" where the network refuses them."""
     for amplitude in _AMPLITUDES:
         try:
-            results = _held(pair, held.group, fields, amplitude * held.rough).results
-        except ValueError:
-            continue
-        for result in results:
-            for claim in islice(result.claims(), 1):
-                statement = f"{claim.statement}, at {amplitude:g} times the images"
-                yield replace(claim, statement=statement, promised=claim.verdict != "not told apart", where="")
+            found = _first(_held(pair, held.group, fields, amplitude * held.rough))
+            rows = [replace(claim, promised=claim.verdict != "not told apart", where="") for claim in found]
+        except ValueError as error:
+            lost = {"promised": False, "measured": 0.0, "verdict": "not measured", "where": str(error).rstrip(".")}
+            rows = [replace(claim, **lost) for claim in _first(held)]
+        for claim in rows:
+            yield replace(claim, statement=f"{claim.statement}, at {amplitude:g} times the images")
+
+
+def _first(held: _Held) -> list[Claim]:
+    """The first claim on each result."""
+    return [claim for result in held.results for claim in islice(result.claims(), 1)]
 
 
 def _white(shape: tuple[int, int, int], seed: int) -> Tensor:

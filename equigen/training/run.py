@@ -121,7 +121,7 @@ def _built(config: TrainConfig, training: DataSet) -> tuple[TrainConfig, nn.Modu
     if config.task == "classify":
         classifier = completed_classifier(config.classifier, training)
         return config.model_copy(update={"classifier": classifier}), build_classifier(classifier, training, config.seed)
-    require_poses(config)
+    require_poses(config, training.space)
     filled = completed(config.model, training)
     model = build_model(filled, training, config.seed)
     _require_unposed(config, model)

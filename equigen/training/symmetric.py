@@ -73,8 +73,9 @@ class Promise:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, with the sentence."""
-        return {**asdict(self), "sentence": self.sentence()}
+        """Plain values for JSON, with the sentence; no side where it is long enough."""
+        told = {name: value for name, value in asdict(self).items() if value is not None}
+        return {**told, "sentence": self.sentence()}
 
 
 def promise(model: nn.Module) -> Promise | None:
@@ -172,17 +173,24 @@ def _require_on_grid(group: PlaneGroup, space: Space) -> None:
         )
 
 
-def require_poses(config: TrainConfig) -> None:
+def require_poses(config: TrainConfig, space: Space) -> None:
     """Refuse a target that is a mean over poses where a set of images that stand upright has none of them.
 
     A network that keeps the group learns the same from it all the same. Of images from elsewhere nothing is known.
 
+    Args:
+        config: names the target, the set and its poses.
+        space: of the images, (C, H, W).
+
     Raises:
-        ConfigError: a named set, in poses that are not those of the target.
+        ConfigError: a target that `orbit_target` refuses, or a named set in poses that are not those of the target.
 
     Example:
-        >>> require_poses(TrainConfig(data={"source": "digits", "pose": "rotations"}, model={"orbit_target": "C4"}))
+        >>> from equigen.spaces import Euclidean
+        >>> config = TrainConfig(data={"source": "digits", "pose": "rotations"}, model={"orbit_target": "C4"})
+        >>> require_poses(config, Euclidean(1, 8, 8))
     """
+    orbit_target(config.model, space)  # no poses make good what it refuses
     named = config.model.orbit_target
     if named is None or config.data.source not in NAMED:
         return
@@ -190,7 +198,8 @@ def require_poses(config: TrainConfig) -> None:
     kept = plane_group(config.model.symmetry or "C1")
     if posed.has_subgroup(group) or kept.has_subgroup(group):
         return
-    turns = "add pose=quarter-turns (--pose quarter-turns)" if group.reflections == 0 else "leave it out"
+    within = plane_group("C4").has_subgroup(group)
+    turns = "add pose=quarter-turns (--pose quarter-turns)" if within else "leave it out"
     raise ConfigError(
         f"model.orbit_target is {named} and pose {config.data.pose!r}, but the images of {config.data.source} do not "
         f"stand in all poses of {named}, which a plain network would learn: {turns}, or train with --symmetry {named}."

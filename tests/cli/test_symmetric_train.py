@@ -122,6 +122,20 @@ def test_a_certificate_of_another_group_does_not_take_the_place_of_the_runs_own(
     assert "Certificate: exact." in equigen("train", "--resume", "run").out
 
 
+def test_a_guided_certificate_does_not_take_the_place_of_the_runs_own(equigen, turned, tmp_path):
+    shutil.copytree(turned, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    done = equigen("certify", "run", "--guidance", "2")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == (
+        "Not written, since a certificate of run itself has guidance 1: --out FOLDER writes it there."
+    )
+    assert contents(tmp_path / "run") == before
+    equigen("certify", "run", "--guidance", "2", "--out", "told")
+    assert (tmp_path / "told" / "certificate.json").is_file()
+    assert "Not written" not in equigen("certify", "run", "--guidance", "1").out
+
+
 def test_it_goes_on_to_the_same_bits_and_is_certified_anew(equigen, turned, tmp_path, measured):
     shutil.copytree(turned, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000004")

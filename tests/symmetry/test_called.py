@@ -160,10 +160,58 @@ def test_tokens_become_the_maps_that_they_were():
 
 
 @pytest.mark.parametrize(
-    "shape", [(4, 10), (4, 3), (4, 3, 8, 8), (4, 8, 8, 8), (4, 3, 4, 4), (4, 16, 3), (4, 64, 1, 1)]
+    "shape",
+    [
+        (4, 10),
+        (4, 3),
+        (4, 16),
+        (4, 3, 8, 8),
+        (4, 8, 8, 8),
+        (4, 3, 4, 4),
+        (4, 15, 3),
+        (4, 1, 3),
+        (4, 64, 1, 1),
+        (4, 2, 3, 1, 1),
+    ],
 )
 def test_maps_and_numbers_are_taken_as_they_are(shape):
     require_told(torch.zeros(shape), torch.zeros(4, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("write", "mend"),
+    [
+        (lambda y: y.flatten(2).mT, "mT.reshape(len(y), -1, 4, 4)"),
+        (lambda y: y.flatten(2), "reshape(len(y), -1, 4, 4)"),
+        (lambda y: y.permute(0, 2, 3, 1), "permute(0, 3, 1, 2)"),
+        (lambda y: y[:, :, None], "reshape(len(y), -1, 4, 4)"),
+        (lambda y: y[:, None].movedim(2, -1), "movedim(-1, 1).reshape(len(y), -1, 4, 4)"),
+        (lambda y: y.permute(0, 2, 3, 1)[..., None], "flatten(3).permute(0, 3, 1, 2)"),
+    ],
+)
+def test_coarse_tokens_and_maps_are_refused_with_the_maps_that_they_were(write, mend):
+    def maps(x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(torch.cat([x, x.square(), x.abs()], 1), 4)
+
+    with pytest.raises(ValueError, match="could have to turn or to stay") as refused:
+        certify_module(Of(lambda x: write(maps(x))), C4, (1, 16, 16))
+    assert f"maps, y.{mend}, or to numbers that stay" in str(refused.value)
+    y = write(maps(X.repeat(1, 1, 2, 2)))
+    assert torch.equal(eval(f"y.{mend}", {"y": y, "len": len}), maps(X.repeat(1, 1, 2, 2)))
+
+
+def test_tokens_that_may_be_read_in_two_ways_are_given_both():
+    with pytest.raises(ValueError, match="could have to turn") as refused:
+        require_told(torch.zeros(2, 16, 4), torch.zeros(2, 1, 16, 16))
+    assert "maps, y.mT.reshape(len(y), -1, 4, 4) or y.reshape(len(y), -1, 2, 2), or" in str(refused.value)
+
+
+def test_maps_that_are_not_square_are_refused_where_they_would_have_to_turn():
+    network = Of(lambda x: nn.functional.avg_pool2d(x, (2, 1)))
+    with pytest.raises(ValueError, match=r"as many rows as columns.*numbers that stay, y\.reshape"):
+        certify_module(network, C4, (1, 8, 8))
+    assert certify_module(network, Cyclic(2), (1, 8, 8)).holds
+    assert certify_module(Of(lambda x: x[..., 1:-1, 1:-1]), C4, (1, 6, 8)).holds  # of another aspect than the image
 
 
 def test_images_of_one_pixel_have_no_maps():

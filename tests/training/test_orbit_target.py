@@ -131,7 +131,21 @@ def asked(pose: str, source: str = "digits", **model: str) -> TrainConfig:
 )
 def test_upright_images_have_no_poses_that_a_plain_network_should_learn(config, said):
     with pytest.raises(ConfigError, match=said):
-        require_poses(config)
+        require_poses(config, Euclidean(1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (asked("quarter-turns", orbit_target="C8"), r"C8, which has poses between.*take C4 \(--orbit-target C4\)"),
+        (asked("none", orbit_target="SO2"), r"SO2, which has poses between.*take C4 \(--orbit-target C4\)"),
+        (asked("none", orbit_target="C4", symmetry="D2"), "symmetry D2, which does not hold.*take D2"),
+    ],
+)
+def test_what_no_poses_make_good_is_refused_first(config, said):
+    with pytest.raises(ConfigError, match=said) as refused:
+        require_poses(config, Euclidean(1, 8, 8))
+    assert "pose=quarter-turns" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +159,7 @@ def test_upright_images_have_no_poses_that_a_plain_network_should_learn(config, 
     ],
 )
 def test_where_poses_are_there_or_kept_or_not_known_it_is_taken(config):
-    require_poses(config)
+    require_poses(config, Euclidean(1, 8, 8))
 
 
 def test_a_classifier_has_no_target():

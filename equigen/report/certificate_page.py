@@ -128,6 +128,7 @@ def _denoiser(found: ModelCertificate) -> Iterator[Block]:
             "network in float32 against float64, without any motion; float32 may show four times as much."
         )
         yield drawn_picture(denoiser_on_grid(found), "error of the denoiser on the grid", caption)
+        yield level_table([level for level in found.levels if level.on_grid])
     if not all(level.on_grid for level in found.levels):
         caption = (
             "Elements between, each a line. Noisy items are of a low band and cut to a disk with a soft rim, so that "
@@ -135,7 +136,7 @@ def _denoiser(found: ModelCertificate) -> Iterator[Block]:
             "error is allowed (dotted); a model that breaks its group by less is not told from one that keeps it."
         )
         yield drawn_picture(denoiser_between(found), "error of the denoiser between the grid", caption)
-    yield level_table(found.levels)
+        yield level_table([level for level in found.levels if not level.on_grid])
 
 
 def _sampler(found: ModelCertificate) -> Iterator[Block]:
@@ -148,6 +149,8 @@ def _sampler(found: ModelCertificate) -> Iterator[Block]:
         "Each line is one element of the group, from noise (left) to data (right); dotted, the largest error at which "
         "it holds. An error of exactly 0 stands at the foot."
     )
+    if any(path.verdict == "told" for path in found.paths):
+        caption += " What is told goes beyond, and is not promised."
     yield drawn_picture(paths_by_solver(found), "error along the path of each solver", caption)
     yield path_table(found.paths)
 

@@ -89,15 +89,17 @@ def layer_table(layers: Sequence[CertifiedLayer]) -> Table:
 
 
 def level_table(levels: Sequence[CertifiedLevel]) -> Table:
-    """For each element its worst noise level, by verdict and then by error."""
+    """For each element its worst noise level, by verdict and then by error.
+
+    Args:
+        levels: of motions of the grid, or of elements between them.
+    """
+    single, between = any(level.single is not None for level in levels), not all(level.on_grid for level in levels)
     rows = []
-    single = any(level.single is not None for level in levels)
-    between = not all(level.on_grid for level in levels)
     for element in dict.fromkeys(level.element for level in levels):
         there = [level for level in levels if level.element == element]
         worst = max(there, key=lambda level: (_ORDER.index(level.verdict), level.error or 0.0))
-        cost = [number(worst.floor)] if not worst.on_grid else ["-"]
-        row = [element, number(worst.error), *(cost * between), number(worst.bound)]
+        row = [element, number(worst.error), *([number(worst.floor)] * between), number(worst.bound)]
         if single:
             rough = max((level for level in there), key=lambda level: level.single or 0.0)
             row += [number(rough.single), number(rough.rounding)]

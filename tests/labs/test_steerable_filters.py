@@ -402,7 +402,7 @@ def test_the_answer_stands(found, answer):
     assert {words: answer[words].verdict for words in sure} == dict.fromkeys(sure, "yes")
     assert answer["those of the integral"].measured == pytest.approx(1.0, abs=0.15)
     assert "Rings hold 44 of the 100" in answer.answer
-    assert all(one.floor.max() < 0.1 * one.measured.mean() for one in (row.errors for row in found.cutoffs))
+    assert all(one.floor.max() < 0.15 * one.measured.mean() for one in (row.errors for row in found.cutoffs))
 
 
 def test_the_page_shows_every_part(answer):

@@ -13,6 +13,7 @@ the band, and so does the integral.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 
@@ -112,21 +113,20 @@ class Maps:
 
 @dataclass(frozen=True)
 class _Remembering(ImageAction):
-    """An action on one batch of maps, which are turned once for all filters."""
+    """An action on a few batches of maps, each of which is turned once for all filters."""
 
-    _kept: dict[tuple[float, ...], tuple[Tensor, Tensor]] = field(default_factory=dict, compare=False, repr=False)
+    _kept: dict[tuple[str, tuple[float, ...], bytes], Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, g: Tensor, x: Tensor) -> Tensor:
-        return self._both(g, x)[0]
+        return self._once("there", g, x)
 
     def back(self, g: Tensor, x: Tensor) -> Tensor:
-        return self._both(g, x)[1]
+        return self._once("back", g, x)
 
-    def _both(self, g: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        key = tuple(g.tolist())
+    def _once(self, way: str, g: Tensor, x: Tensor) -> Tensor:
+        key = (way, tuple(g.tolist()), hashlib.blake2b(x.contiguous().numpy().tobytes()).digest())
         if key not in self._kept:
-            moved = super().__call__(g, x)
-            self._kept[key] = moved, super().back(g, moved)
+            self._kept[key] = super().__call__(g, x) if way == "there" else super().back(g, x)
         return self._kept[key]
 
 

@@ -23,7 +23,7 @@ demo: $(BASE)
 	$(BIN)/equigen sample $(RUN)
 	$(BIN)/equigen evaluate $(RUN)
 	$(BIN)/equigen report $(RUN)
-	$(call train,$(TURNED),--pose quarter-turns --symmetry C4 --steps 600)
+	$(call train,$(TURNED),--pose quarter-turns --symmetry C4)
 	$(BIN)/equigen sample $(TURNED)
 	$(BIN)/equigen report $(TURNED)
 	@echo "Open $(RUN)/report.html and $(TURNED)/report.html in a browser."

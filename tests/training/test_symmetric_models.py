@@ -72,7 +72,7 @@ def off(model: DiffusionModel, x: torch.Tensor, action: ImageAction) -> float:
 
 def test_a_symmetry_chooses_the_network_and_the_steps():
     config = TrainConfig.parse({"data": "digits", "model": {"symmetry": "D4"}})
-    assert (config.model.network, config.steps) == ("steerable-unet", 800)
+    assert (config.model.network, config.steps) == ("steerable-unet", 600)
     plain = TrainConfig.parse({"data": "digits"})
     assert (plain.model.network, plain.model.symmetry, plain.steps) == ("unet", None, 2500)
     assert TrainConfig.parse({"data": "digits", "steps": 7, "model": {"symmetry": "D4"}}).steps == 7

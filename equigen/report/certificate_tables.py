@@ -71,12 +71,14 @@ def layer_table(layers: Sequence[CertifiedLayer]) -> Table:
     rows, reasons = [], list(dict.fromkeys(one.reason for one in layers if one.reason))
     for one in layers:
         mark = f" ({reasons.index(one.reason) + 1})" if one.reason else ""
-        why = [_PLANNED[one.planned] + mark] if planned else []
+        why = [_PLANNED[one.planned]] if planned else []
         size = f"{one.size[0]} x {one.size[1]}"
-        rows.append([one.name, one.kind, size, *([one.group] * many), *why, number(one.error), one.verdict])
+        rows.append([one.name, one.kind, size, *([one.group] * many), *why, number(one.error), one.verdict + mark])
         rows[-1] += [number(one.between), number(one.floor)] if between else []
     own = "its own group" if many else groups[0]
     caption = f"The error of every layer by itself, on what it is given in the network, under {own} and in float64."
+    if all(one.error is None for one in layers):
+        caption = "Layers that are not measured by themselves, since their fields are not known."
     if planned:
         caption += " Planned: whether its settings make it exact on the grid."
     elif all(one.planned for one in layers):

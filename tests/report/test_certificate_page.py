@@ -123,7 +123,7 @@ def test_tables_leave_out_columns_that_say_nothing():
     assert "planned" not in layer_table(exact.layers).heading
     table = layer_table(broken.layers)
     assert table.heading[3:] == ["planned", "on the grid", "verdict"]  # all are of one group
-    assert table.rows[1][3] == "broken (1)"
+    assert table.rows[1][3:] == ["broken", "0.2", "broken (1)"]
     assert table.caption.endswith("(1) one row is left over.")
     other = replace(broken.layers[1], group="C1", between=0.1, floor=0.2)
     assert layer_table([broken.layers[0], other]).heading[3:] == [
@@ -131,6 +131,9 @@ def test_tables_leave_out_columns_that_say_nothing():
     ]
     unknown = [replace(one, planned=None, reason="by energy alone") for one in broken.layers]
     assert "planned" not in layer_table(unknown).heading
+    assert [row[-1] for row in layer_table(unknown).rows] == ["exact (1)", "broken (1)"]
+    bare = layer_table([replace(one, error=None, verdict="not measured") for one in unknown])
+    assert bare.caption.startswith("Layers that are not measured by themselves")
     assert "interpolation" not in level_table(exact.levels).heading
     assert claim_table(broken.premises[4].claims).heading[-1] == "where"
     assert claim_table(exact.premises[0].claims, ["action"]).rows[0][1] == "action"

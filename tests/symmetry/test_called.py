@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import namedtuple
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import torch
@@ -17,17 +15,9 @@ from equigen.symmetry.called import called, copies, require_told, settled
 from equigen.symmetry.certificate import Certificate, Claim
 from equigen.symmetry.foreign import certify_module
 from tests.symmetry.certified import images
+from tests.symmetry.of import Of
 
 C4, X = Cyclic(4), images(8, 4)
-
-
-class Of(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(x)
 
 
 Pair = namedtuple("Pair", ("mean", "score"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +15,7 @@ from equigen.symmetry.channel_energy import NECESSARY
 from equigen.symmetry.foreign import certify_module
 from equigen.symmetry.image_action import ImageAction
 from equigen.symmetry.symmetrised import SymmetrisedModule
+from tests.symmetry.of import Of
 from tests.symmetry.theorem.faulty import Drop, HalfPixel, Placed, RelativeAttention, Rolled, Rounded
 from tests.symmetry.theorem.parts import drawn, steerable, tied
 
@@ -281,15 +280,6 @@ def test_what_cannot_be_certified_is_refused():
 
 def ramp(x: Tensor) -> Tensor:
     return torch.arange(x.shape[-1]).to(x)
-
-
-class Of(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(x)
 
 
 class At(Of):

@@ -37,7 +37,7 @@ def denoiser_claims(
         layers: of its network.
         unsettled: how far it is from giving the same a second time.
         suspects: names of layers that may have broken what no measured layer breaks.
-        rough: how far the last bits of its items move it, where it passes through float32 inside; else 0.
+        rough: the size of its steps, where it passes through float32 inside; else 0.
 
     Example:
         >>> from equigen.groups.plane_groups import Cyclic
@@ -55,7 +55,8 @@ def denoiser_claims(
     grid, between = ([row for row in rows if row.on_grid is kind] for kind in (True, False))
     if grid:
         where = group if group == inside else f"the motions of the grid in {group} ({inside})"
-        claims += [_double(grid, where, wrong or _listed_names(suspects) or _suspected(layers)), _single(grid, where)]
+        by = wrong or _listed_names(suspects) or _suspected(layers)
+        claims += [_double(grid, where, by, rough), _single(grid, where)]
     if measured := [layer for layer in layers if layer.error is not None]:
         statement, bound = "every layer commutes with the motions of the grid in its group", rounding(torch.float64)
         worst = max(layer.error for layer in measured if layer.error is not None)
@@ -100,11 +101,12 @@ def _worst(rows: list[CertifiedLevel]) -> CertifiedLevel:
     return max(rows, key=lambda row: (_ORDER.index(row.verdict), _beyond(row.error, row.bound)))
 
 
-def _double(rows: list[CertifiedLevel], where: str, by: str) -> Claim:
+def _double(rows: list[CertifiedLevel], where: str, by: str, rough: float) -> Claim:
     row = _worst(rows)
-    verdict = row.verdict
-    names = (by or _place(row)) if verdict == "broken" else _PASSES if verdict == "not told apart" else ""
-    return Claim(f"D commutes with {where}, float64", True, row.error, row.bound, verdict, names)
+    names = (by or _place(row)) if row.verdict == "broken" else ""
+    if row.verdict == "not told apart" and rough:
+        names = _PASSES
+    return Claim(f"D commutes with {where}, float64", True, row.error, row.bound, row.verdict, names)
 
 
 def _single(rows: list[CertifiedLevel], where: str) -> Claim:

@@ -199,3 +199,10 @@ def test_the_claim_shows_the_row_of_its_verdict():
     for rows in ([level, nearer, further], [further, level, nearer]):
         claim = denoiser_claims(rows, elements, (), 0.0, [], 0.0)[-1]
         assert (claim.measured, claim.bound, claim.verdict) == (0.1, 0.2001, "not told apart")
+
+
+def test_rounding_alone_is_not_blamed_on_float32_inside():
+    row = CertifiedLevel("90 degrees", True, 1.0, 2e-9, 0.0, 4e-9, "not told apart", 1e-3, 1e-2)
+    for rough, where in ((0.0, ""), (1e-7, "it passes through float32 inside")):
+        claim = denoiser_claims([row], probed_elements(ImageAction(Cyclic(4))), (), 0.0, [], rough)[1]
+        assert (claim.verdict, claim.where) == ("not told apart", where)

@@ -48,6 +48,15 @@ def test_a_network_may_err_by_what_is_allowed_and_no_more(side):
     assert 0.01 < once < 0.1
 
 
+def test_six_percent_are_too_much_and_four_are_not():
+    verdicts = []
+    for share, error in ((0.02, 0.041), (0.03, 0.062)):
+        found = bounds(lambda x, s=share: x + s * (x.roll(1, -1) - x.roll(-1, -1)), 28)
+        assert found.largest == pytest.approx(error, rel=0.05)
+        verdicts.append(found.verdict)
+    assert verdicts == ["at the floor", "broken"]
+
+
 def test_nothing_is_allowed_on_the_grid_nor_where_a_caller_allows_nothing():
     def lopsided(x):
         return x + 0.02 * (x.roll(1, -1) - x.roll(-1, -1))

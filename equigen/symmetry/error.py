@@ -9,10 +9,10 @@ The window commutes with the group, but for what sampling it costs, so that both
 
 and, where images are rotated between quarter turns, the floor paired with it: the same images, rotated and rotated
 back. It is the largest of what is lost of the images, of what the function makes of this loss, of what is lost of its
-results, and of what the window loses of both,
+results, and of what the window loses of these,
 
     floor(g) = max(||W W g^-1 g x - W W x|| / ||W W x||,  ||W W f(g^-1 g x) - W W f(x)|| / ||W W f(x)||,
-                   ||W W g^-1 g y - W W y|| / ||W W y||,  ||W W g z - W g W z|| / ||W W z|| for z = x, y),  y = W f(x).
+                   ||W W g^-1 g y - W W y|| / ||W W y||,  ||W W g y - W g W y|| / ||W W y||),  y = W f(x).
 
 Going back is `Action.back`, whose errors do not cancel those of going: it costs .7 to 1.4 times what rotating once
 costs (the median over angles, bands up to .7 of Nyquist). The verdict on an element is
@@ -172,7 +172,7 @@ def _measured(
     floor = [0.0]
     if not bool(action_in.exact_at(g)):
         back = action_in.back(g, action_in(g, x))
-        floor += [_lost(x, back, action_in), _windowed(x, g, action_in)]
+        floor.append(_lost(x, back, action_in))
         floor.append(_relative(_norms(made(made(function(back).detach())) - twice), size))
     if not bool(action_out.exact_at(g)):
         floor += [_lost(start, action_out.back(g, goal), action_out), _windowed(start, g, action_out)]
